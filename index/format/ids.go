@@ -1,0 +1,67 @@
+package format
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// A UUID is 16 random bytes: of a repository, a machine or a point.
+type UUID [16]byte
+
+// String gives the UUID as 32 hexadecimal digits, as names of objects have it.
+func (u UUID) String() string { return hex.EncodeToString(u[:]) }
+
+// IsZero reports whether u is unset.
+func (u UUID) IsZero() bool { return u == UUID{} }
+
+// ParseUUID reads what String gives.
+func ParseUUID(s string) (u UUID, err error) {
+	if len(s) != 2*len(u) {
+		return u, malformed("%q is not 32 hexadecimal digits", s)
+	}
+	if _, err := hex.Decode(u[:], []byte(s)); err != nil {
+		return u, malformed("%q is not 32 hexadecimal digits", s)
+	}
+	return u, nil
+}
+
+// A PackID is 8 random bytes.
+type PackID [8]byte
+
+// String gives the ID as 16 hexadecimal digits.
+func (p PackID) String() string { return hex.EncodeToString(p[:]) }
+
+// ParsePackID reads what String gives.
+func ParsePackID(s string) (p PackID, err error) {
+	if len(s) != 2*len(p) {
+		return p, malformed("%q is not 16 hexadecimal digits", s)
+	}
+	if _, err := hex.Decode(p[:], []byte(s)); err != nil {
+		return p, malformed("%q is not 16 hexadecimal digits", s)
+	}
+	return p, nil
+}
+
+// An Address is where a block lies, for ever: its pack and its number in it.
+type Address struct {
+	Pack PackID
+	Slot uint16
+}
+
+// AddressSize is the length of an encoded Address.
+const AddressSize = 10
+
+// AppendTo appends the 10 bytes of a: pack ID, slot.
+func (a Address) AppendTo(b []byte) []byte {
+	return binary.LittleEndian.AppendUint16(append(b, a.Pack[:]...), a.Slot)
+}
+
+// ParseAddress reads what AppendTo wrote.
+func ParseAddress(b []byte) (a Address, err error) {
+	if len(b) != AddressSize {
+		return a, malformed("address of %d bytes", len(b))
+	}
+	copy(a.Pack[:], b)
+	a.Slot = binary.LittleEndian.Uint16(b[8:])
+	return a, nil
+}

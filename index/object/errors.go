@@ -1,0 +1,16 @@
+package object
+
+import "errors"
+
+var (
+	// ErrExists says that the name is taken.
+	ErrExists = errors.New("object exists already")
+	// ErrNotExist says that there is no object of that name.
+	ErrNotExist = errors.New("object does not exist")
+	// ErrName says that a string is not a name of an object or folder.
+	ErrName = errors.New("not a valid object name")
+	// ErrTooLarge says that an object is larger than its reader wants to hold.
+	ErrTooLarge = errors.New("object is too large")
+	// ErrEnded says that an Upload was used after its Commit or Abort.
+	ErrEnded = errors.New("upload has ended")
+)
