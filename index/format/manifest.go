@@ -75,6 +75,7 @@ type Disk struct {
 	Changed  int64  // bytes of blocks that differ from the parent
 	New      int64  // bytes of blocks that the repository did not have
 	Stored   int64  // bytes that those take, encoded
+	Data     int64  // blocks of the image that are not zero
 	Fallback string // why changed-block tracking was not used, when it was asked for
 	Extra    []Extra
 }
@@ -87,7 +88,7 @@ func (d *Disk) fields() []field {
 		number(critical|12, &d.Log2Leaf), number(critical|13, &d.Log2Fan), number(critical|14, &d.Height),
 		blob(critical|15, &d.Root), fixed(critical|16, d.Digest[:]),
 		number(17, &d.Read), number(18, &d.Changed), number(19, &d.New), number(20, &d.Stored),
-		text(21, &d.Fallback),
+		text(21, &d.Fallback), number(22, &d.Data),
 	}
 }
 func (d *Disk) extras() *[]Extra { return &d.Extra }

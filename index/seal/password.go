@@ -1,0 +1,59 @@
+package seal
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"vbfs/index/format"
+)
+
+// The cost of new password slots: about 0.14 s on a 2023 server core.
+const (
+	argonTime    = 3
+	argonMemory  = 64 << 10 // KiB
+	argonThreads = 4
+)
+
+// NewPasswordSlot wraps the root key for a password.
+func NewPasswordSlot(root [32]byte, password []byte, label string) *format.KeySlot {
+	s := &format.KeySlot{
+		Kind: format.SlotPassword, Label: label, Created: time.Now().UTC().Truncate(time.Second),
+		Time: argonTime, Memory: argonMemory, Threads: argonThreads, Salt: make([]byte, 16),
+	}
+	rand.Read(s.Salt)
+	c := gcm(slotKey(s, password))
+	s.Wrapped = c.Seal(nil, make([]byte, c.NonceSize()), root[:], []byte(s.Kind))
+	return s
+}
+
+// OpenPasswordSlot gives the root key, or ErrPassword.
+func OpenPasswordSlot(s *format.KeySlot, password []byte) (root [32]byte, err error) {
+	c := gcm(slotKey(s, password))
+	b, err := c.Open(nil, make([]byte, c.NonceSize()), s.Wrapped, []byte(s.Kind))
+	if err != nil || len(b) != len(root) {
+		return root, ErrPassword
+	}
+	return [32]byte(b), nil
+}
+
+// slotKey is used for one message only: the salt is fresh for each slot.
+func slotKey(s *format.KeySlot, password []byte) [32]byte {
+	return [32]byte(argon2.IDKey(password, s.Salt, s.Time, s.Memory, s.Threads, 32))
+}
+
+// NewKeyring makes the keys of a new repository.
+func NewKeyring(config []byte) *format.Keyring {
+	k := &format.Keyring{Masters: []format.MasterKey{{Number: 1}}, Config: sha256.Sum256(config)}
+	rand.Read(k.Masters[0].Key[:])
+	rand.Read(k.IDKey[:])
+	return k
+}
+
+// Root gives the ring that seals keyrings: its only master key, number 0, is the root key. Without encryption the root
+// key is zero and seals nothing.
+func Root(repo format.UUID, encrypted bool, root [32]byte) *Ring {
+	return NewRing(repo, encrypted, &format.Keyring{Masters: []format.MasterKey{{Key: root}}})
+}
