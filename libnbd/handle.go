@@ -127,6 +127,15 @@ func (h *Libnbd) AioConnectUri(uri string) error {
 	return h.doString("aio_connect_uri", uri, func(c *C.char) C.int { return C.nbd_aio_connect_uri(h.h, c) })
 }
 
+// AioDisconnect tells the server that the connection ends, without waiting for it to say so too.
+func (h *Libnbd) AioDisconnect(optargs *AioDisconnectOptargs) error {
+	var flags C.uint32_t
+	if optargs != nil && optargs.FlagsSet {
+		flags = C.uint32_t(optargs.Flags)
+	}
+	return h.do("aio_disconnect", func() C.int { return C.nbd_aio_disconnect(h.h, flags) })
+}
+
 // Shutdown asks the server to end the connection, and waits until it did.
 func (h *Libnbd) Shutdown(optargs *ShutdownOptargs) error {
 	var flags C.uint32_t

@@ -12,6 +12,7 @@ type names interface {
 	ConnectUnix(string) error
 	ConnectSocket(int) error
 	AioConnectUri(string) error
+	AioDisconnect(*AioDisconnectOptargs) error
 	Shutdown(*ShutdownOptargs) error
 
 	GetSize() (uint64, error)

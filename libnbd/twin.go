@@ -33,6 +33,8 @@ func (h *Libnbd) ConnectSocket(int) error         { return missing("connect_sock
 func (h *Libnbd) AioConnectUri(string) error      { return missing("aio_connect_uri") }
 func (h *Libnbd) Shutdown(*ShutdownOptargs) error { return missing("shutdown") }
 
+func (h *Libnbd) AioDisconnect(*AioDisconnectOptargs) error { return missing("aio_disconnect") }
+
 func (h *Libnbd) GetSize() (uint64, error)            { return 0, missing("get_size") }
 func (h *Libnbd) GetBlockSize(Size) (uint64, error)   { return 0, missing("get_block_size") }
 func (h *Libnbd) CanMetaContext(string) (bool, error) { return false, missing("can_meta_context") }

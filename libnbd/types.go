@@ -94,6 +94,12 @@ type ShutdownOptargs struct {
 	Flags    ShutdownFlag
 }
 
+// AioDisconnectOptargs are the optional arguments of AioDisconnect.
+type AioDisconnectOptargs struct {
+	FlagsSet bool
+	Flags    CmdFlag
+}
+
 // AioPreadOptargs are the optional arguments of AioPread.
 type AioPreadOptargs struct {
 	CompletionCallbackSet bool
