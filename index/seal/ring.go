@@ -23,6 +23,7 @@ type Ring struct {
 	nodes     [32]byte
 	digests   [32]byte
 	tags      [32]byte
+	summaries map[uint32]cipher.AEAD // of catalogs, by master key
 }
 
 // NewRing makes the ring of a repository from its keyring.
@@ -31,6 +32,10 @@ func NewRing(repo format.UUID, encrypted bool, k *format.Keyring) *Ring {
 	for _, m := range k.Masters {
 		r.masters[m.Number] = m.Key
 		r.current = m.Number
+	}
+	r.summaries = map[uint32]cipher.AEAD{}
+	for n := range r.masters {
+		r.summaries[n], _ = r.aead(n, nil, "summary") // the key is there
 	}
 	r.blocks = derive(k.IDKey, nil, "block ID")
 	r.nodes = derive(k.IDKey, nil, "node")

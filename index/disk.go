@@ -1,0 +1,75 @@
+package index
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"vbfs/index/block"
+	"vbfs/index/format"
+	"vbfs/index/imagemap"
+)
+
+// Counts are what a disk's capture came to, in bytes of the disk but for Stored. They may be read while it goes on.
+type Counts struct {
+	Read    atomic.Int64 // from the source, and found to be zero without reading; counted by the engine
+	Changed atomic.Int64 // of blocks that differ from the parent
+	New     atomic.Int64 // of blocks that the repository did not have
+	Stored  atomic.Int64 // that those take in packs
+}
+
+// A DiskWriter is one disk of a point on its way in. Its leaves may be written by several Workers at once.
+type DiskWriter struct {
+	Counts Counts
+
+	w       *Writer
+	disk    format.Disk
+	parent  *Image // nil for none
+	inherit bool
+	tree    *imagemap.Builder
+	leaves  atomic.Int64 // written
+}
+
+func newDiskWriter(w *Writer, d format.Disk, parent *Image, inherit bool) *DiskWriter {
+	dw := &DiskWriter{w: w, disk: d, parent: parent, inherit: inherit}
+	store := func(ctx context.Context, _ uint8, node []byte) (format.Child, error) { return w.tree.store(ctx, node) }
+	var base *imagemap.Map
+	var data int64
+	if parent != nil {
+		base, data = parent.tree, parent.disk.Data
+	}
+	dw.tree = imagemap.NewBuilder(d.Size, base, data, store)
+	return dw
+}
+
+// Leaves counts the leaf ranges of the disk: 256 blocks, 16 MiB each, the last one short.
+func (d *DiskWriter) Leaves() int64 {
+	return (d.disk.Blocks() + format.LeafSize - 1) >> format.Log2Leaf
+}
+
+// LeafRange gives the blocks of leaf i.
+func (d *DiskWriter) LeafRange(i int64) block.Range {
+	first := i << format.Log2Leaf
+	return block.Range{First: first, N: min(format.LeafSize, d.disk.Blocks()-first)}
+}
+
+// finish stores the map's inner nodes and gives the disk's record.
+func (d *DiskWriter) finish(ctx context.Context) (format.Disk, error) {
+	out := d.disk
+	if !d.inherit && d.leaves.Load() != d.Leaves() {
+		return out, fmt.Errorf("disk %s: %d of %d leaf ranges were written", out.Name, d.leaves.Load(), d.Leaves())
+	}
+	res, err := d.tree.Finish(ctx)
+	if err != nil {
+		return out, fmt.Errorf("map of disk %s: %w", out.Name, err)
+	}
+	out.State = format.DiskOK
+	out.Log2Leaf, out.Log2Fan, out.Height = format.Log2Leaf, format.Log2Fan, res.Height
+	out.Root, out.Data = res.Root, res.Data
+	binary.LittleEndian.PutUint64(out.Digest[:8], res.Digest.Lo)
+	binary.LittleEndian.PutUint64(out.Digest[8:], res.Digest.Hi)
+	out.Read, out.Changed = d.Counts.Read.Load(), d.Counts.Changed.Load()
+	out.New, out.Stored = d.Counts.New.Load(), d.Counts.Stored.Load()
+	return out, nil
+}

@@ -1,0 +1,107 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"vbfs/index/block"
+	"vbfs/index/format"
+	"vbfs/index/table"
+)
+
+// A lookup answers where a block is that the repository has already. What this writer stored itself it knows; what the
+// table proposes counts only when the pack's trailer says the same.
+type lookup struct {
+	repo *Repository
+
+	mu     sync.Mutex // guards all below
+	fresh  map[block.ID]format.Address
+	sealed map[format.PackID]bool // packs of fresh that are in the repository
+}
+
+// spillAt bounds fresh: a million entries are about 90 MB.
+const spillAt = 1 << 20
+
+func newLookup(ctx context.Context, r *Repository) (*lookup, error) {
+	l := &lookup{repo: r, fresh: map[block.ID]format.Address{}, sealed: map[format.PackID]bool{}}
+	if r.table == nil {
+		return l, nil
+	}
+	if err := r.table.Refresh(); err != nil {
+		return nil, fmt.Errorf("table: %w", err)
+	}
+	return l, r.adopt(ctx)
+}
+
+// find gives the address of a block.
+func (l *lookup) find(ctx context.Context, id block.ID) (at format.Address, ok bool) {
+	l.mu.Lock()
+	at, ok = l.fresh[id]
+	l.mu.Unlock()
+	if ok || l.repo.table == nil {
+		return at, ok
+	}
+	ok = l.repo.table.Lookup(id, func(a format.Address) bool {
+		at = a
+		return l.repo.holds(ctx, a, id)
+	})
+	return at, ok
+}
+
+// holds tells whether the pack's own trailer says that the block with that ID lies there.
+func (r *Repository) holds(ctx context.Context, a format.Address, id block.ID) bool {
+	got, err := r.blockID(ctx, a)
+	return err == nil && got == id
+}
+
+// blockID gives the ID of the block at an address, from the pack's trailer.
+func (r *Repository) blockID(ctx context.Context, a format.Address) (block.ID, error) {
+	ids, err := r.packs.IDs(ctx, a.Pack)
+	if err != nil {
+		return block.ID{}, damaged(err)
+	}
+	if int(a.Slot) >= len(ids) {
+		return block.ID{}, fmt.Errorf("pack %v has %d slots, not %d: %w", a.Pack, len(ids), int(a.Slot)+1, ErrCorrupt)
+	}
+	return ids[a.Slot], nil
+}
+
+// add notes a block that was stored.
+func (l *lookup) add(id block.ID, at format.Address) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fresh[id] = at
+}
+
+// seal notes that a pack is in the repository, and spills when there is much to spill.
+func (l *lookup) seal(p format.PackID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealed[p] = true
+	if len(l.fresh) < spillAt {
+		return nil
+	}
+	return l.spill(nil)
+}
+
+// spill writes a segment of what lies in sealed packs, and of the point that is about to be, and forgets the former. The
+// caller holds mu.
+func (l *lookup) spill(points []table.Point) error {
+	if l.repo.table == nil {
+		return nil
+	}
+	var entries []table.Entry
+	for id, at := range l.fresh {
+		if l.sealed[at.Pack] {
+			entries = append(entries, table.NewEntry(id, at))
+			delete(l.fresh, id)
+		}
+	}
+	var packs []format.PackID
+	for p := range l.sealed {
+		packs = append(packs, p)
+	}
+	clear(l.sealed)
+	return l.repo.table.Write(entries, points, packs)
+}

@@ -1,0 +1,40 @@
+package index
+
+import (
+	"fmt"
+	"strings"
+
+	"vbfs/index/format"
+)
+
+// Names of objects, and folders of them.
+const (
+	configName     = "config"
+	featuresFolder = "features"
+	keysFolder     = "keys"
+	keyringFolder  = "keyring"
+	sessionsFolder = "sessions"
+	pendingFolder  = "pending"
+	pointsFolder   = "points"
+	packsFolder    = "packs"
+	gcFolder       = "gc"
+)
+
+func sessionName(point format.UUID) string { return sessionsFolder + "/" + point.String() }
+func pendingName(point format.UUID) string { return pendingFolder + "/" + point.String() }
+func slotName(id string) string            { return keysFolder + "/" + id }
+func keyringName(n int) string             { return fmt.Sprintf("%s/%08d", keyringFolder, n) }
+
+func pointName(tag string, point format.UUID) string {
+	return pointsFolder + "/" + tag + "/" + point.String()
+}
+
+// parsePointName gives the point's ID from the last part of points/<tag>/<point>.
+func parsePointName(name string) (format.UUID, error) {
+	return format.ParseUUID(name[strings.LastIndexByte(name, '/')+1:])
+}
+
+// parsePackName gives the pack's ID from the last part of packs/ab/<id>.
+func parsePackName(name string) (format.PackID, error) {
+	return format.ParsePackID(name[strings.LastIndexByte(name, '/')+1:])
+}

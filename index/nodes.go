@@ -1,0 +1,31 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"vbfs/index/block"
+	"vbfs/index/format"
+	"vbfs/index/pack"
+)
+
+// nodes loads map nodes from tree packs and checks their hashes.
+type nodes struct {
+	packs   *pack.Set
+	summers sync.Pool // of *block.Summer under the node key
+}
+
+// Load implements imagemap.Nodes.
+func (n *nodes) Load(ctx context.Context, c format.Child) ([]byte, error) {
+	b, err := n.packs.Block(ctx, c.At)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	s := n.summers.Get().(*block.Summer)
+	defer n.summers.Put(s)
+	if id := s.Sum(b); format.NodeHash(id[:16]) != c.Hash {
+		return nil, fmt.Errorf("map node in pack %v slot %d has another hash: %w", c.At.Pack, c.At.Slot, ErrCorrupt)
+	}
+	return b, nil
+}

@@ -1,0 +1,128 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vbfs/index/format"
+	"vbfs/index/object"
+)
+
+// Points lists all points by machine name, then time. The manifests are summaries: without maps and configuration.
+// They are shared: do not change them.
+func (r *Repository) Points(ctx context.Context) ([]*format.Manifest, error) {
+	var out []*format.Manifest
+	for info, err := range r.store.List(ctx, pointsFolder) {
+		if err != nil {
+			return nil, fmt.Errorf("list points: %w", err)
+		}
+		m, err := r.summary(ctx, info.Name)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			out = append(out, m)
+		}
+	}
+	slices.SortFunc(out, byMachineAndTime)
+	return out, nil
+}
+
+func byMachineAndTime(a, b *format.Manifest) int {
+	return cmp.Or(cmp.Compare(a.MachineName, b.MachineName), a.Time.Compare(b.Time), cmp.Compare(a.Name, b.Name))
+}
+
+// summary gives the summary of the manifest called name: from memory, else from the catalog, else by opening it. It is
+// nil for a void, and for a point that was forgotten since it was listed.
+func (r *Repository) summary(ctx context.Context, name string) (*format.Manifest, error) {
+	id, err := parsePointName(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	r.mu.Lock()
+	m, void := r.summaries[id], r.voids[id]
+	r.mu.Unlock()
+	if m != nil || void {
+		return m, nil
+	}
+	if m = r.catalogued(id); m == nil {
+		full, err := r.openManifest(ctx, name)
+		if errors.Is(err, object.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if full != nil {
+			m = full.Summary()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m == nil {
+		r.voids[id] = true
+	} else {
+		r.summaries[id] = m
+	}
+	return m, nil
+}
+
+// catalogued gives a summary from the table's catalog, nil when it is not there or does not open.
+func (r *Repository) catalogued(id format.UUID) *format.Manifest {
+	if r.table == nil {
+		return nil
+	}
+	sealed, ok := r.table.Point(id)
+	if !ok {
+		return nil
+	}
+	body, err := r.ring.OpenSummary(id, sealed)
+	if err != nil {
+		return nil
+	}
+	var m format.Manifest
+	if m.Unmarshal(body) != nil || m.Point != id {
+		return nil
+	}
+	return &m
+}
+
+// openManifest reads the object called name: nil for a void.
+func (r *Repository) openManifest(ctx context.Context, name string) (*format.Manifest, error) {
+	b, err := object.GetAll(ctx, r.store, name, format.MaxSealed)
+	if err != nil {
+		return nil, fmt.Errorf("read point: %w", err)
+	}
+	e, err := format.ParseEnvelope(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if e.Kind == format.KindVoid {
+		_, err := r.ring.Open(format.KindVoid, name, b)
+		return nil, err
+	}
+	body, err := r.ring.Open(format.KindManifest, name, b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	var m format.Manifest
+	if err := m.Unmarshal(body); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if pointName(r.ring.Tag(m.Machine), m.Point) != name {
+		return nil, fmt.Errorf("%s holds point %v of another machine: %w", name, m.Point, ErrCorrupt)
+	}
+	return &m, nil
+}
+
+// Point reads the whole manifest of a point: of what Points listed, say. ErrNoPoint when it was forgotten meanwhile.
+func (r *Repository) Point(ctx context.Context, summary *format.Manifest) (*format.Manifest, error) {
+	m, err := r.openManifest(ctx, pointName(r.ring.Tag(summary.Machine), summary.Point))
+	if errors.Is(err, object.ErrNotExist) || err == nil && m == nil {
+		return nil, fmt.Errorf("%s@%s: %w", summary.MachineName, summary.Name, ErrNoPoint)
+	}
+	return m, err
+}

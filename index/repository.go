@@ -1,0 +1,86 @@
+package index
+
+import (
+	"context"
+	"sync"
+
+	"vbfs/index/format"
+	"vbfs/index/imagemap"
+	"vbfs/index/lru"
+	"vbfs/index/object"
+	"vbfs/index/pack"
+	"vbfs/index/seal"
+	"vbfs/index/table"
+)
+
+// OpenOptions says how a repository is opened.
+type OpenOptions struct {
+	Password []byte                 // what the caller was given; a repository without encryption then is refused
+	Ask      func() ([]byte, error) // asked for a password when one is needed and none was given
+	Table    string                 // folder of table segments; "" is none, which costs space, not bytes
+	Cache    int64                  // bytes of decoded blocks to keep; 0 is 64 MiB
+}
+
+const (
+	defaultCache = 64 << 20
+	nodesCache   = 32 << 20 // bytes of decoded map nodes: some 100 GB of disk at random
+)
+
+// A Repository is an opened store. It is safe for concurrent use.
+type Repository struct {
+	store  object.Store
+	config format.Config
+	ring   *seal.Ring
+	packs  *pack.Set
+	table  *table.Table // nil when there is none
+	nodes  *nodes
+	maps   *imagemap.Cache
+	blocks *lru.Cache[format.Address, []byte]
+
+	mu        sync.Mutex // guards all below
+	summaries map[format.UUID]*format.Manifest
+	voids     map[format.UUID]bool
+}
+
+// Open opens a repository. ErrNoRepository, ErrPassword, ErrNotEncrypted, ErrNewer and ErrCorrupt tell what hinders it.
+func Open(ctx context.Context, s object.Store, o OpenOptions) (*Repository, error) {
+	a, err := unlock(ctx, s, o.Password, o.Ask)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repository{
+		store: s, config: a.config,
+		ring:      seal.NewRing(a.config.Repository, a.config.Encrypted, &a.keyring),
+		maps:      imagemap.NewCache(nodesCache),
+		summaries: map[format.UUID]*format.Manifest{},
+		voids:     map[format.UUID]bool{},
+	}
+	if o.Cache == 0 {
+		o.Cache = defaultCache
+	}
+	r.blocks = lru.New[format.Address, []byte](o.Cache)
+	if r.packs, err = pack.NewSet(s, r.ring); err != nil {
+		return nil, err
+	}
+	r.nodes = &nodes{r.packs, sync.Pool{New: func() any { return r.ring.Nodes() }}}
+	if o.Table != "" {
+		if r.table, err = table.Open(o.Table); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Close releases what the repository holds open. Images of it must not be used afterwards.
+func (r *Repository) Close() error {
+	if r.table == nil {
+		return nil
+	}
+	return r.table.Close()
+}
+
+// ID is the repository's ID.
+func (r *Repository) ID() format.UUID { return r.config.Repository }
+
+// Config is what the repository was made as.
+func (r *Repository) Config() format.Config { return r.config }

@@ -1,0 +1,88 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"vbfs/index/block"
+	"vbfs/index/format"
+	"vbfs/index/pack"
+)
+
+// A treeWriter stores the map nodes of all disks of a point, in packs of their own. It is safe for concurrent use.
+type treeWriter struct {
+	repo *Repository
+	enc  *pack.Encoder
+
+	mu     sync.Mutex // guards all below
+	sum    *block.Summer
+	pack   *pack.Appender // nil until there is a node
+	sealed []format.PackID
+}
+
+func newTreeWriter(_ context.Context, r *Repository) (*treeWriter, error) {
+	enc, err := pack.NewEncoder(format.Zstd)
+	if err != nil {
+		return nil, err
+	}
+	return &treeWriter{repo: r, enc: enc, sum: r.ring.Nodes()}, nil
+}
+
+// store is an imagemap.Store.
+func (t *treeWriter) store(ctx context.Context, node []byte) (format.Child, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.room(ctx); err != nil {
+		return format.Child{}, err
+	}
+	codec, b, err := t.enc.Encode(node)
+	if err != nil {
+		return format.Child{}, fmt.Errorf("map node: %w", err)
+	}
+	id := t.sum.Sum(node)
+	p, err := t.pack.Append(id, codec, b)
+	if err != nil {
+		return format.Child{}, err
+	}
+	return format.Child{
+		Kind: format.Data, At: p.At, Hash: format.NodeHash(id[:16]), Off: p.Off, Len: uint16(p.Len), Codec: codec,
+	}, nil
+}
+
+// room sees to a pack that is not full.
+func (t *treeWriter) room(ctx context.Context) (err error) {
+	if t.pack != nil && t.pack.Full() {
+		if err := t.seal(); err != nil {
+			return err
+		}
+	}
+	if t.pack == nil {
+		t.pack, err = pack.Create(ctx, t.repo.store, t.repo.ring, format.KindTree)
+	}
+	return err
+}
+
+// seal makes the open pack durable.
+func (t *treeWriter) seal() error {
+	if t.pack == nil {
+		return nil
+	}
+	p := t.pack
+	t.pack = nil
+	if err := p.Seal(); err != nil {
+		return err
+	}
+	t.sealed = append(t.sealed, p.ID())
+	return nil
+}
+
+// abort drops the open pack.
+func (t *treeWriter) abort() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pack != nil {
+		t.pack.Abort()
+		t.pack = nil
+	}
+}
