@@ -24,7 +24,7 @@
 // [Local] keeps an object as a file of that name, mode 0600, in directories of mode 0700: a repository is its owner's
 // alone, and who wants to share it widens the modes afterwards. A file gets its name after its bytes are on disk
 // (O_TMPFILE, fsync, linkat, fsync of the directory), so a crash at any instant leaves no half object, and
-// no stray file. Where O_TMPFILE is missing (NFS, FAT) a temporary name under ".tmp" takes its place; what a killed
+// no stray file. Where that cannot be done (NFS, FAT, FUSE) a temporary name under ".tmp" takes its place; what a killed
 // process left there is swept by the next one that needs it. Files whose names no object can have are not listed;
 // symbolic links and devices in the tree are errors.
 //

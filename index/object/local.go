@@ -25,7 +25,8 @@ type Local struct {
 	files   *fileCache
 	durable sync.Map // directory -> struct{}: those whose own names this process has made durable
 
-	named  bool      // never O_TMPFILE: set by tests
+	tried  sync.Once // whether O_TMPFILE does, by the first put; named tells
+	named  bool      // never O_TMPFILE
 	linked bool      // never RENAME_NOREPLACE: set by tests
 	sweep  sync.Once // of the temporary directory
 }

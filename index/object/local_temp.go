@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tempDir holds files on their way where O_TMPFILE is missing. No object's name begins with a dot.
+// tempDir holds files on their way where O_TMPFILE does not do. No object's name begins with a dot.
 const tempDir = ".tmp"
 
 // temp is a file on its way. link gives it a name that must not be taken (EEXIST); close drops it unless it was linked.
@@ -22,17 +22,42 @@ type temp interface {
 
 // newTemp makes a file in the file system of dir.
 func (l *Local) newTemp(dir *os.File) (temp, error) {
-	if !l.named {
-		fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, fileMode)
-		if err == nil {
-			return unnamed{os.NewFile(uintptr(fd), dir.Name())}, nil
-		}
-		// open(2): EISDIR from kernels, EOPNOTSUPP from file systems that have no O_TMPFILE.
-		if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) {
-			return nil, err
-		}
+	l.tried.Do(l.tryUnnamed)
+	if l.named {
+		return l.newNamed()
 	}
-	return l.newNamed()
+	return newUnnamed(dir)
+}
+
+// tryUnnamed finds out whether files can be made without a name and be given one later. Some file systems know only
+// the first half: FUSE ones open an O_TMPFILE and then refuse to link it.
+func (l *Local) tryUnnamed() {
+	root, err := l.root.Open(".")
+	if err != nil {
+		return // the put that asked will say why
+	}
+	defer root.Close()
+	t, err := newUnnamed(root)
+	if err == nil {
+		base := "." + randomName()
+		err = errors.Join(t.link(int(root.Fd()), base), t.close())
+		unix.Unlinkat(int(root.Fd()), base, 0)
+	}
+	l.named = l.named || err != nil
+}
+
+func randomName() string {
+	var id [16]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+func newUnnamed(dir *os.File) (temp, error) {
+	fd, err := unix.Openat(int(dir.Fd()), ".", unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return unnamed{os.NewFile(uintptr(fd), dir.Name())}, nil
 }
 
 // unnamed is a file of O_TMPFILE: if the process dies there is nothing to clean.
@@ -104,9 +129,7 @@ func (l *Local) newNamed() (temp, error) {
 
 // lockNew makes a locked temporary file; nil when a sweeper took it for a dead one's before it was locked.
 func lockNew(dir *os.File) (*named, error) {
-	var id [16]byte
-	rand.Read(id[:])
-	base := hex.EncodeToString(id[:])
+	base := randomName()
 	fd, err := unix.Openat(int(dir.Fd()), base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, fileMode)
 	if err != nil {
 		return nil, err

@@ -3,8 +3,6 @@ package object
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +11,7 @@ import (
 // Probe shows that a new store keeps the two promises that nothing else can make up for: a taken name is refused, and
 // what was put is listed at once. It lists the whole store, and removes what it put.
 func Probe(ctx context.Context, s Store) (err error) {
-	name := probeName()
+	name := "probe-" + randomName()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
@@ -27,12 +25,6 @@ func Probe(ctx context.Context, s Store) (err error) {
 		}
 	}
 	return nil
-}
-
-func probeName() string {
-	var id [16]byte
-	rand.Read(id[:])
-	return "probe-" + hex.EncodeToString(id[:])
 }
 
 // probeExclusive begins two uploads of one name before it commits either: a store that looks only at the beginning
