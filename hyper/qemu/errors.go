@@ -1,0 +1,21 @@
+package qemu
+
+import "errors"
+
+// Errors of this package, for errors.Is.
+var (
+	// ErrNoTool: a program of QEMU's is not installed.
+	ErrNoTool = errors.New("not installed (Debian package qemu-utils)")
+
+	// ErrBacking: an image's base cannot be opened safely.
+	ErrBacking = errors.New("unsafe backing file")
+
+	// ErrNoFormat: the caller did not say what format the image has.
+	ErrNoFormat = errors.New("image format not given")
+
+	// ErrNotListening: the server did not come up in time.
+	ErrNotListening = errors.New("server does not listen")
+
+	// ErrKilled: the server did not end when it was asked to and was killed; what was written may not be on disk.
+	ErrKilled = errors.New("server had to be killed")
+)

@@ -1,0 +1,55 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// find looks a tool up, and says which package has it when there is none.
+func find(tool string) (string, error) {
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", tool, ErrNoTool)
+	}
+	return path, nil
+}
+
+// img runs qemu-img and returns what it prints.
+func img(ctx context.Context, args ...string) ([]byte, error) {
+	path, err := find("qemu-img")
+	if err != nil {
+		return nil, err
+	}
+	out, err := exec.CommandContext(ctx, path, args...).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = toolError(err, exit.Stderr)
+		}
+		return nil, fmt.Errorf("qemu-img %s: %w", args[0], err)
+	}
+	return out, nil
+}
+
+// toolError adds what a tool said on standard error to the way it ended.
+func toolError(err error, stderr []byte) error {
+	said := strings.TrimSpace(string(stderr))
+	if said == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, said)
+}
+
+// absolute makes an image's path one that QEMU takes for a file: one that begins with a slash is never a protocol.
+func absolute(image Image) (Image, error) {
+	if image.Format == "" {
+		return image, fmt.Errorf("%s: %w", image.Path, ErrNoFormat)
+	}
+	path, err := filepath.Abs(image.Path)
+	image.Path = path
+	return image, err
+}
