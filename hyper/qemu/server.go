@@ -104,6 +104,9 @@ func arguments(image Image, opts ServeOptions) []string {
 
 // start runs the tool and waits for its pid file, which it writes once it listens and has opened the image.
 func (s *Server) start(ctx context.Context, tool string, args []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	pidFile := filepath.Join(filepath.Dir(s.socket), "p")
 	args = append([]string{"--socket=" + s.socket, "--pid-file=" + pidFile}, args...)
 	var err error
