@@ -10,8 +10,9 @@ import (
 // A NodeHash is the first half of a node's keyed BLAKE3-256.
 type NodeHash [16]byte
 
-// A Child is what an inner node holds for each node below: all zero, all unknown, or (Data) a stored node. Off, Len
-// and Codec are a hint of where it lies in its pack, that saves the reader the pack's trailer.
+// A Child is what an inner node holds for each node below: all Zero, or a stored node (Data). What is unknown is stored
+// as leaves, so that the digest of whatever a child stands for is known without a key. Off, Len and Codec are a hint of
+// where it lies in its pack, that saves the reader the pack's trailer.
 type Child struct {
 	Kind  RunKind
 	At    Address
@@ -76,16 +77,19 @@ func (n *Inner) Unmarshal(b []byte) error {
 	nodes := rest[h.entries:]
 	for i := range n.Children {
 		c := &n.Children[i]
-		if c.Kind = RunKind(rest[i]); c.Kind > Data {
-			return unknown("child of kind %d", c.Kind)
-		}
-		if c.Kind != Data {
+		switch c.Kind = RunKind(rest[i]); c.Kind {
+		case Zero:
 			continue
+		case Data:
+		default:
+			return unknown("child of kind %d", c.Kind)
 		}
 		if len(nodes) < childSize || int(nodes[0]) >= len(h.packs) {
 			return malformed("inner map node with a child too many")
 		}
-		c.parse(h.packs[nodes[0]], nodes)
+		if c.parse(h.packs[nodes[0]], nodes); c.Codec > LZ4 {
+			return unknown("map node of codec %d", c.Codec)
+		}
 		nodes = nodes[childSize:]
 	}
 	if !bytes.Equal(n.Marshal(), b) {
