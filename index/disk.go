@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"vbfs/index/block"
@@ -29,6 +30,17 @@ type DiskWriter struct {
 	inherit bool
 	tree    *imagemap.Builder
 	leaves  atomic.Int64 // written
+	failed  string       // why, when the disk has failed
+}
+
+// Fail gives the disk up: the point will say that it failed, and why. Its workers must have left it.
+func (d *DiskWriter) Fail(reason string) { d.failed = reason }
+
+// Drop takes the disk out of the point, so that it can be begun again. Its workers must have left it.
+func (d *DiskWriter) Drop() {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	d.w.disks = slices.DeleteFunc(d.w.disks, func(o *DiskWriter) bool { return o == d })
 }
 
 func newDiskWriter(w *Writer, d format.Disk, parent *Image, inherit bool) *DiskWriter {
@@ -57,6 +69,10 @@ func (d *DiskWriter) LeafRange(i int64) block.Range {
 // finish stores the map's inner nodes and gives the disk's record.
 func (d *DiskWriter) finish(ctx context.Context) (format.Disk, error) {
 	out := d.disk
+	if d.failed != "" {
+		out.State, out.Reason = format.DiskFailed, d.failed
+		return out, nil
+	}
 	if !d.inherit && d.leaves.Load() != d.Leaves() {
 		return out, fmt.Errorf("disk %s: %d of %d leaf ranges were written", out.Name, d.leaves.Load(), d.Leaves())
 	}

@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vbfs/index"
+	"vbfs/index/format"
+)
+
+// disk captures one disk: by its changes when that can be, else in full, and in full again when the parent turns out not
+// to be fit to build upon.
+func (r *run) disk(ctx context.Context, d *Disk) error {
+	parent, why := r.parentOf(d)
+	changes, fallback := r.byChanges(d, parent, why)
+	err := r.capture(ctx, d, parent, changes, fallback)
+	if changes && errors.Is(err, index.ErrParent) {
+		err = r.capture(ctx, d, parent, false, fmt.Sprintf("the parent is damaged: %v", err))
+	}
+	return err
+}
+
+// parentOf gives the disk's image in the newest point, or says why there is none.
+func (r *run) parentOf(d *Disk) (*index.Image, string) {
+	if r.parent == nil {
+		return nil, "no complete point of the machine"
+	}
+	for i := range r.parent.Disks {
+		p := &r.parent.Disks[i]
+		if p.ID != d.id() {
+			continue
+		}
+		im, err := r.repo.Image(r.parent, p.Name)
+		if err != nil {
+			return nil, err.Error()
+		}
+		return im, ""
+	}
+	return nil, "the newest point does not have the disk"
+}
+
+func (d *Disk) id() string {
+	if d.ID != "" {
+		return d.ID
+	}
+	return d.Name
+}
+
+// byChanges decides whether only changes are read; fallback says why not although they are tracked.
+func (r *run) byChanges(d *Disk, parent *index.Image, why string) (changes bool, fallback string) {
+	switch {
+	case d.Tracking == "":
+		return false, ""
+	case r.w.Manifest.Done == Full || r.w.Manifest.Done == Copy:
+		return false, ""
+	case parent == nil:
+		return false, why
+	}
+	return true, ""
+}
+
+// capture opens the source and reads it. When the tracking cannot be used after all, everything is read.
+func (r *run) capture(ctx context.Context, d *Disk, parent *index.Image, changes bool, fallback string) error {
+	src, err := d.Open(ctx, changes)
+	if changes && err != nil && ctx.Err() == nil {
+		return r.capture(ctx, d, parent, false, err.Error())
+	}
+	if err != nil {
+		r.skip(d, err)
+		return sourceError(err, "open")
+	}
+	defer src.Close()
+	if changes && src.Size() != parent.Size() {
+		src.Close()
+		return r.capture(ctx, d, parent, false, fmt.Sprintf("the disk's size changed from %d to %d bytes", parent.Size(), src.Size()))
+	}
+	dw, err := r.w.Disk(r.record(d, src.Size(), fallback), parent, changes)
+	if err != nil {
+		return err
+	}
+	if err := r.read(ctx, dw, src, changes); err != nil {
+		if errors.Is(err, index.ErrParent) {
+			dw.Drop()
+		} else {
+			dw.Fail(err.Error())
+		}
+		return err
+	}
+	r.after(d)
+	return nil
+}
+
+func (r *run) record(d *Disk, size int64, fallback string) format.Disk {
+	return format.Disk{
+		ID: d.id(), Name: d.Name, Bus: d.Bus, Size: size, Logical: d.Logical, Physical: d.Physical, Source: d.Format,
+		Tracking: d.Tracking, Fallback: fallback,
+	}
+}
+
+// skip records a disk that could not be opened.
+func (r *run) skip(d *Disk, err error) {
+	record := r.record(d, 0, "")
+	record.State, record.Reason = format.DiskFailed, err.Error()
+	r.w.Manifest.Disks = append(r.w.Manifest.Disks, record)
+}
+
+// after asks whether the source held still.
+func (r *run) after(d *Disk) {
+	if d.After == nil {
+		return
+	}
+	if why := d.After(); why != "" {
+		m := &r.w.Manifest
+		m.Consistency = None
+		m.Warnings = append(m.Warnings, fmt.Sprintf("disk %s: %s", d.Name, why))
+	}
+}

@@ -1,0 +1,15 @@
+// Package ingest captures disks: what Sources report goes into an index.Writer as a new point.
+//
+//	Source.Extents -> align -> leaf ranges -> [bounded channel] -> workers, each with a pack of its own:
+//	    Source.ReadAt -> zero? -> ID -> parent? table? -> encode -> append
+//	-> Writer.Commit
+//
+// # Invariants
+//
+// Data extents are rounded out to blocks and zero extents in, so that a block that is not wholly known to be zero is
+// read. In a full every byte must be reported; of changes, what is not reported stays as in the parent. A changed extent
+// that is now zero becomes zero. A failed or short read fails its disk and never becomes zeros. In doubt, which is when
+// the parent cannot be built upon, the disk is read in full and deduplicated, and the point says why.
+//
+// Only ranges go through the channel: a block's bytes stay on one goroutine from read to append.
+package ingest

@@ -1,0 +1,132 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"vbfs/index"
+	"vbfs/index/block"
+)
+
+// chunk is what one read from a source asks for: large enough for a network's round trip, small enough that the blocks
+// are still in the processor's cache when they are hashed and compressed.
+const chunk = 16 * block.Size
+
+// read brings a source's blocks into a disk: one goroutine plans, the workers read.
+func (r *run) read(ctx context.Context, dw *index.DiskWriter, src Source, changes bool) error {
+	size := src.Size()
+	if !changes {
+		r.o.Progress.Total.Add(size)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	work := make(chan job, 2*len(r.workers))
+	g.Go(func() error {
+		defer close(work)
+		return r.plan(ctx, src, changes, work)
+	})
+	for _, k := range r.workers {
+		g.Go(func() error {
+			h := hand{r, k, dw, src, make([]byte, chunk)}
+			for j := range work {
+				if err := h.do(ctx, j); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// plan sends the leaf ranges in which there is something to do.
+func (r *run) plan(ctx context.Context, src Source, changes bool, work chan<- job) error {
+	size := src.Size()
+	for j, err := range jobs(align(join(src.Extents(ctx), size, !changes), size)) {
+		if err != nil {
+			return sourceError(err, "extents")
+		}
+		if changes {
+			for _, s := range j.spans {
+				r.o.Progress.Total.Add(bytesOf(s, size))
+			}
+		}
+		select {
+		case work <- j:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// bytesOf is the length of a span in bytes.
+func bytesOf(s span, size int64) int64 {
+	return min(s.End()<<block.Log2Size, size) - s.First<<block.Log2Size
+}
+
+// A hand is one worker at one disk.
+type hand struct {
+	r   *run
+	k   *index.Worker
+	dw  *index.DiskWriter
+	src Source
+	buf []byte
+}
+
+func (h *hand) do(ctx context.Context, j job) error {
+	l, err := h.k.Leaf(ctx, h.dw, j.leaf)
+	if err != nil {
+		return err
+	}
+	for _, s := range j.spans {
+		if s.zero {
+			err = l.Zero(ctx, s.Range)
+			h.r.o.Progress.Done.Add(bytesOf(s, h.src.Size()))
+		} else {
+			err = h.data(ctx, l, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return l.Done(ctx)
+}
+
+// data reads a span, chunk by chunk.
+func (h *hand) data(ctx context.Context, l *index.LeafWriter, s span) error {
+	off, end := s.First<<block.Log2Size, min(s.End()<<block.Log2Size, h.src.Size())
+	for off < end {
+		p := h.buf[:min(chunk, end-off)]
+		if err := h.r.pace.wait(ctx, len(p)); err != nil {
+			return err
+		}
+		if err := readFull(h.src, p, off); err != nil {
+			return sourceError(err, "read %d bytes at %d", len(p), off)
+		}
+		h.dw.Counts.Read.Add(int64(len(p)))
+		h.r.o.Progress.Done.Add(int64(len(p)))
+		for b := p; len(b) > 0; {
+			n := min(block.Size, len(b))
+			if err := l.Put(ctx, off>>block.Log2Size, b[:n]); err != nil {
+				return err
+			}
+			b, off = b[n:], off+int64(n)
+		}
+	}
+	return nil
+}
+
+// readFull is ReadAt that trusts no source: fewer bytes without an error are an error.
+func readFull(src io.ReaderAt, p []byte, off int64) error {
+	n, err := src.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("got %d bytes: %w", n, err)
+}
