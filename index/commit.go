@@ -46,7 +46,7 @@ func (w *Writer) Commit(ctx context.Context) (*format.Manifest, error) {
 	w.ended = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
-	return m, r.dropSession(ctx, m.Point)
+	return m, errors.Join(r.dropSession(ctx, m.Point), r.mergeTable(ctx))
 }
 
 // finishDisks completes the records of the disks, in order of their names.
@@ -70,13 +70,7 @@ func (w *Writer) spill() error {
 	sealed := w.repo.ring.SealSummary(m.Point, m.Summary().Marshal())
 	w.found.mu.Lock()
 	defer w.found.mu.Unlock()
-	for _, id := range w.tree.sealed {
-		w.found.sealed[id] = true
-	}
-	if err := w.found.spill([]table.Point{{ID: m.Point, Sealed: sealed}}); err != nil {
-		return fmt.Errorf("table: %w", err)
-	}
-	return nil
+	return w.found.spill(w.tree.sealed, []table.Point{{ID: m.Point, Sealed: sealed}})
 }
 
 func (r *Repository) put(ctx context.Context, k format.Kind, name string, body []byte) error {
@@ -118,4 +112,12 @@ func (r *Repository) noCollection(ctx context.Context) error {
 		return fmt.Errorf("%s: a collection is under way: %w", info.Name, ErrNewer)
 	}
 	return nil
+}
+
+// mergeTable keeps the number of segments small.
+func (r *Repository) mergeTable(ctx context.Context) error {
+	if r.table == nil {
+		return nil
+	}
+	return r.table.Merge(ctx, table.Keep{})
 }

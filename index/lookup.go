@@ -82,26 +82,35 @@ func (l *lookup) seal(p format.PackID) error {
 	if len(l.fresh) < spillAt {
 		return nil
 	}
-	return l.spill(nil)
+	return l.spill(nil, nil)
 }
 
-// spill writes a segment of what lies in sealed packs, and of the point that is about to be, and forgets the former. The
-// caller holds mu.
-func (l *lookup) spill(points []table.Point) error {
+// spill writes a segment of what lies in sealed packs, and of the map nodes and the point that the caller adds, and
+// forgets the former. The caller holds mu.
+func (l *lookup) spill(entries []table.Entry, points []table.Point) error {
 	if l.repo.table == nil {
 		return nil
 	}
-	var entries []table.Entry
 	for id, at := range l.fresh {
 		if l.sealed[at.Pack] {
-			entries = append(entries, table.NewEntry(id, at))
+			entries = append(entries, entry(id, at))
 			delete(l.fresh, id)
 		}
 	}
-	var packs []format.PackID
-	for p := range l.sealed {
-		packs = append(packs, p)
-	}
 	clear(l.sealed)
-	return l.repo.table.Write(entries, points, packs)
+	return l.repo.writeSegment(entries, points)
+}
+
+func entry(id block.ID, at format.Address) table.Entry {
+	return table.Entry{Key: [16]byte(id[:16]), At: at}
+}
+
+func (r *Repository) writeSegment(entries []table.Entry, points []table.Point) error {
+	if _, err := table.Write(r.tableDir, entries, points); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	if err := r.table.Refresh(); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	return nil
 }

@@ -28,14 +28,15 @@ const (
 
 // A Repository is an opened store. It is safe for concurrent use.
 type Repository struct {
-	store  object.Store
-	config format.Config
-	ring   *seal.Ring
-	packs  *pack.Set
-	table  *table.Table // nil when there is none
-	nodes  *nodes
-	maps   *imagemap.Cache
-	blocks *lru.Cache[format.Address, []byte]
+	store    object.Store
+	config   format.Config
+	ring     *seal.Ring
+	packs    *pack.Set
+	table    *table.Table // nil when there is none
+	tableDir string
+	nodes    *nodes
+	maps     *imagemap.Cache
+	blocks   *lru.Cache[format.Address, []byte]
 
 	mu        sync.Mutex // guards all below
 	summaries map[format.UUID]*format.Manifest
@@ -63,6 +64,7 @@ func Open(ctx context.Context, s object.Store, o OpenOptions) (*Repository, erro
 		return nil, err
 	}
 	r.nodes = &nodes{r.packs, sync.Pool{New: func() any { return r.ring.Nodes() }}}
+	r.tableDir = o.Table
 	if o.Table != "" {
 		if r.table, err = table.Open(o.Table); err != nil {
 			return nil, err

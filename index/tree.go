@@ -8,6 +8,7 @@ import (
 	"vbfs/index/block"
 	"vbfs/index/format"
 	"vbfs/index/pack"
+	"vbfs/index/table"
 )
 
 // A treeWriter stores the map nodes of all disks of a point, in packs of their own. It is safe for concurrent use.
@@ -18,10 +19,10 @@ type treeWriter struct {
 	mu     sync.Mutex // guards all below
 	sum    *block.Summer
 	pack   *pack.Appender // nil until there is a node
-	sealed []format.PackID
+	sealed []table.Entry  // the first node of each, so that the table names the pack
 }
 
-func newTreeWriter(_ context.Context, r *Repository) (*treeWriter, error) {
+func newTreeWriter(r *Repository) (*treeWriter, error) {
 	enc, err := pack.NewEncoder(format.Zstd)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (t *treeWriter) seal() error {
 	if err := p.Seal(); err != nil {
 		return err
 	}
-	t.sealed = append(t.sealed, p.ID())
+	t.sealed = append(t.sealed, entry(p.Block(0), format.Address{Pack: p.ID()}))
 	return nil
 }
 

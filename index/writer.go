@@ -97,7 +97,7 @@ func (w *Writer) start(ctx context.Context, at time.Time) error {
 	if w.found, err = newLookup(ctx, w.repo); err != nil {
 		return err
 	}
-	w.tree, err = newTreeWriter(ctx, w.repo)
+	w.tree, err = newTreeWriter(w.repo)
 	return err
 }
 

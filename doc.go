@@ -1,0 +1,21 @@
+// Package vbfs is the root of a backup system for virtual machines. It holds no code; this is the map.
+//
+//	cmd/vbackup   capture, list, restore, verify          cmd/vbfs   mount, serve
+//	      |  \________________________________________________/ |
+//	   ingest    restore    fs      nbdsrv                       only cmd wires
+//	      |          |       |       |
+//	 ingest/file   hyper/qemu   guest/part   nbdsrv/proto
+//	 ingest/nbd    libnbd
+//	      |
+//	    index        Writer in, Image out
+//	      |
+//	 imagemap  pack  table  seal  lru                          siblings, which never meet but for pack and seal
+//	      |
+//	   object        the storage: five verbs
+//	   format        every structure stored, pure
+//	   block         arithmetic of 64 KiB blocks, pure
+//
+// Read first, in this order: ingest/source.go (what a disk is captured from), ingest/read.go (the way in),
+// index/worker.go (what becomes of a block), index/commit.go (when a point exists), index/image.go and index/fetch.go (the
+// way out), FORMAT.md (what lies on disk).
+package vbfs
