@@ -62,8 +62,11 @@ func (e *Encoder) compress(raw []byte) ([]byte, error) {
 	case format.S2:
 		return s2.Encode(e.out[:cap(e.out)], raw), nil
 	case format.LZ4:
-		n, err := e.lz4.CompressBlock(raw, e.out[:len(raw)]) // 0 when it does not fit, so does not shrink
-		return e.out[:n:n], err
+		n, err := e.lz4.CompressBlock(raw, e.out[:len(raw)])
+		if n == 0 { // it does not fit, so does not shrink
+			return nil, err
+		}
+		return e.out[:n], err
 	}
 	return nil, nil
 }
