@@ -10,6 +10,9 @@ var (
 	// ErrBacking: an image's base cannot be opened safely.
 	ErrBacking = errors.New("unsafe backing file")
 
+	// ErrDamaged: an image is cut off or its tables are wrong. QEMU reads zeros where a file is cut off.
+	ErrDamaged = errors.New("image is damaged")
+
 	// ErrNoFormat: the caller did not say what format the image has.
 	ErrNoFormat = errors.New("image format not given")
 

@@ -15,7 +15,13 @@ type Info struct {
 	ClusterSize int64 // 0 if the format has none
 	Corrupt     bool  // the image says so itself
 	Base        Image // its backing file; Path is empty if it has none, Format if the image does not record it
-	DataFiles   []string
+	DataFiles   []DataFile
+}
+
+// A DataFile is a file beside the image that holds data of it: an extent of a VMDK, the data file of a qcow2.
+type DataFile struct {
+	Path string
+	Flat int64 // bytes of the disk that it holds as they are, from its beginning; 0 if it does not, or is not known
 }
 
 // infoJSON is what `qemu-img info --output=json` prints, of which this is used.
@@ -30,7 +36,9 @@ type infoJSON struct {
 			Corrupt  bool   `json:"corrupt"`
 			DataFile string `json:"data-file"`
 			Extents  []struct {
-				Filename string `json:"filename"`
+				Filename    string `json:"filename"`
+				Format      string `json:"format"`
+				VirtualSize int64  `json:"virtual-size"`
 			} `json:"extents"`
 		} `json:"data"`
 	} `json:"format-specific"`
@@ -56,21 +64,24 @@ func Inspect(ctx context.Context, image Image) (Info, error) {
 	}, nil
 }
 
-// dataFiles are the files beside the image that hold its data: extents of a VMDK, the data file of a qcow2.
-func (j *infoJSON) dataFiles(image string) (files []string) {
-	add := func(name string) {
+func (j *infoJSON) dataFiles(image string) (files []DataFile) {
+	add := func(name string, flat int64) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(image), name)
 		}
 		if name != image {
-			files = append(files, name)
+			files = append(files, DataFile{name, flat})
 		}
 	}
 	for _, e := range j.Specific.Data.Extents {
-		add(e.Filename)
+		if e.Format == "FLAT" {
+			add(e.Filename, e.VirtualSize)
+		} else {
+			add(e.Filename, 0)
+		}
 	}
 	if name := j.Specific.Data.DataFile; name != "" {
-		add(name)
+		add(name, 0)
 	}
 	return files
 }

@@ -109,13 +109,13 @@ func TestDataFiles(t *testing.T) {
 		want  string
 	}{{flat, filepath.Join(filepath.Dir(flat.Path), "f-flat.vmdk")}, {external, filepath.Join(dir, "d")}} {
 		info, err := Inspect(t.Context(), c.image)
-		if err != nil || len(info.DataFiles) != 1 || info.DataFiles[0] != c.want {
-			t.Errorf("%s: %q, %v", c.image.Path, info.DataFiles, err)
+		if err != nil || len(info.DataFiles) != 1 || info.DataFiles[0].Path != c.want {
+			t.Errorf("%s: %+v, %v", c.image.Path, info.DataFiles, err)
 		}
 	}
 	sparse := create(t, "s.vmdk", VMDK)
 	if info, err := Inspect(t.Context(), sparse); err != nil || len(info.DataFiles) != 0 {
-		t.Errorf("one file: %q, %v", info.DataFiles, err)
+		t.Errorf("one file: %+v, %v", info.DataFiles, err)
 	}
 }
 

@@ -35,6 +35,15 @@ func img(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
+// exitCode is the code that a tool ended with, -1 if it did not end by itself.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return -1
+}
+
 // toolError adds what a tool said on standard error to the way it ended.
 func toolError(err error, stderr []byte) error {
 	said := strings.TrimSpace(string(stderr))

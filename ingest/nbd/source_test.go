@@ -1,3 +1,5 @@
+//go:build cgo && !nolibnbd
+
 package nbd
 
 import (
