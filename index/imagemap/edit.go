@@ -1,8 +1,6 @@
 package imagemap
 
 import (
-	"slices"
-
 	"vbfs/index/block"
 	"vbfs/index/format"
 )
@@ -55,11 +53,22 @@ func (e *Edit) SetZero(i int) { e.kind[i] = format.Zero }
 
 // Leaf gives the run-coded leaf, with the digest that the caller has kept.
 func (e *Edit) Leaf(digest block.Digest) *format.Leaf {
-	var runs [format.LeafSize]format.Run // on the stack: what is kept is allocated once, in its size
-	l := format.Leaf{Runs: runs[:0]}
+	l := &format.Leaf{Digest: digest, Runs: make([]format.Run, 0, e.runs())}
 	for i := range e.n {
 		kind, at := e.Get(i)
 		l.Append(format.Run{First: i, N: 1, Kind: kind, At: at})
 	}
-	return &format.Leaf{N: l.N, Digest: digest, Runs: slices.Clone(l.Runs)}
+	return l
 }
+
+// runs counts the runs, so that a leaf is allocated once and in its size.
+func (e *Edit) runs() (n int) {
+	for i := range e.n {
+		if i == 0 || e.kind[i] != e.kind[i-1] || e.kind[i] == format.Data && e.at[i] != after(e.at[i-1]) {
+			n++
+		}
+	}
+	return n
+}
+
+func after(a format.Address) format.Address { return format.Address{Pack: a.Pack, Slot: a.Slot + 1} }
