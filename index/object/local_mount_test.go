@@ -59,7 +59,11 @@ func TestLocalFull(t *testing.T) {
 }
 
 // loopback is a FUSE view of a directory in which the folder "broken" cannot be read.
-type loopback struct{ gofs.LoopbackNode }
+type loopback struct{ *gofs.LoopbackNode }
+
+func (n *loopback) WrapChild(_ context.Context, child gofs.InodeEmbedder) gofs.InodeEmbedder {
+	return &loopback{child.(*gofs.LoopbackNode)}
+}
 
 func (n *loopback) OpendirHandle(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	if n.Path(n.Root()) == "packs/broken" {
@@ -71,10 +75,7 @@ func (n *loopback) OpendirHandle(ctx context.Context, flags uint32) (gofs.FileHa
 func mountLoopback(t *testing.T, dir string) string {
 	t.Helper()
 	root := &gofs.LoopbackRoot{Path: dir}
-	root.NewNode = func(data *gofs.LoopbackRoot, _ *gofs.Inode, _ string, _ *syscall.Stat_t) gofs.InodeEmbedder {
-		return &loopback{gofs.LoopbackNode{RootData: data}}
-	}
-	root.RootNode = root.NewNode(root, nil, "", nil)
+	root.RootNode = &loopback{&gofs.LoopbackNode{RootData: root}}
 	mnt := t.TempDir()
 	server, err := gofs.Mount(mnt, root.RootNode, &gofs.Options{MountOptions: fuse.MountOptions{DirectMount: true}})
 	if err != nil {
