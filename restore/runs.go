@@ -1,0 +1,107 @@
+package restore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+)
+
+const (
+	// chunkSize is how much one worker reads and writes at once. It is what an image reads as one span of a pack.
+	chunkSize = 1 << 20
+
+	// maxRun bounds one call of Zero, and with it the time that a cancelled restore may go on.
+	maxRun = 1 << 30
+)
+
+// A run is a range of one kind.
+type run struct {
+	off, n int64
+	data   bool
+}
+
+func (r run) end() int64 { return r.off + r.n }
+
+// An Amount is what a disk consists of, in bytes.
+type Amount struct{ Data, Zero int64 }
+
+// Survey reads an image's map, and no data.
+func Survey(ctx context.Context, img Image) (Amount, error) {
+	var a Amount
+	for r, err := range runs(ctx, img) {
+		switch {
+		case err != nil:
+			return Amount{}, err
+		case r.data:
+			a.Data += r.n
+		default:
+			a.Zero += r.n
+		}
+	}
+	return a, nil
+}
+
+// runs yields the disk's runs in order: neighbours of a kind as one, unless it would be longer than maxRun. After an
+// error it ends.
+func runs(ctx context.Context, img Image) iter.Seq2[run, error] {
+	return func(yield func(run, error) bool) {
+		for off := int64(0); off < img.Size(); {
+			if ctx.Err() != nil {
+				yield(run{}, context.Cause(ctx))
+				return
+			}
+			r, err := runAt(img, off)
+			if !yield(r, err) || err != nil {
+				return
+			}
+			off = r.end()
+		}
+	}
+}
+
+func runAt(img Image, off int64) (run, error) {
+	r, err := extentAt(img, off)
+	for err == nil && r.n < maxRun && r.end() < img.Size() {
+		var next run
+		if next, err = extentAt(img, r.end()); next.data != r.data {
+			break
+		}
+		r.n += next.n
+	}
+	r.n = min(r.n, maxRun)
+	return r, err
+}
+
+// extentAt asks the image, and holds the answer against what every target relies on.
+func extentAt(img Image, off int64) (run, error) {
+	n, data, err := img.Extent(off)
+	if err != nil {
+		return run{}, fmt.Errorf("map of the image at %d: %w", off, err)
+	}
+	left := img.Size() - off
+	if n <= 0 || n > left || n < left && n%Granule != 0 {
+		return run{}, fmt.Errorf("%w: extent of %d bytes at %d of %d", ErrImage, n, off, img.Size())
+	}
+	return run{off, n, data}, nil
+}
+
+// chunks yields the runs again, those of data cut at multiples of chunkSize.
+func chunks(ctx context.Context, img Image) iter.Seq2[run, error] {
+	return func(yield func(run, error) bool) {
+		for r, err := range runs(ctx, img) {
+			if err != nil || !r.data {
+				if !yield(r, err) {
+					return
+				}
+				continue
+			}
+			for r.n > 0 {
+				n := min(r.n, chunkSize-r.off%chunkSize)
+				if !yield(run{r.off, n, true}, nil) {
+					return
+				}
+				r = run{r.off + n, r.n - n, true}
+			}
+		}
+	}
+}
