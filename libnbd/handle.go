@@ -90,18 +90,6 @@ func (h *Libnbd) AddMetaContext(name string) error {
 	return h.doString("add_meta_context", name, func(c *C.char) C.int { return C.nbd_add_meta_context(h.h, c) })
 }
 
-// SetRequestStructuredReplies asks for structured replies when connecting, or not. The default is true.
-func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
-	return h.do("set_request_structured_replies", func() C.int {
-		return C.nbd_set_request_structured_replies(h.h, C.bool(request))
-	})
-}
-
-// SetPreadInitialize makes reads clear their buffer first, or not. The default is true.
-func (h *Libnbd) SetPreadInitialize(request bool) error {
-	return h.do("set_pread_initialize", func() C.int { return C.nbd_set_pread_initialize(h.h, C.bool(request)) })
-}
-
 // SetUriAllowLocalFile lets URIs name local files, such as tls-psk-file. The default is false.
 func (h *Libnbd) SetUriAllowLocalFile(allow bool) error {
 	return h.do("set_uri_allow_local_file", func() C.int { return C.nbd_set_uri_allow_local_file(h.h, C.bool(allow)) })

@@ -5,9 +5,7 @@ type names interface {
 	Close() error
 	SetExportName(string) error
 	AddMetaContext(string) error
-	SetPreadInitialize(bool) error
 	SetUriAllowLocalFile(bool) error
-	SetRequestStructuredReplies(bool) error
 	ConnectUri(string) error
 	ConnectUnix(string) error
 	ConnectSocket(int) error
@@ -18,8 +16,6 @@ type names interface {
 	GetSize() (uint64, error)
 	GetBlockSize(Size) (uint64, error)
 	CanMetaContext(string) (bool, error)
-	GetStructuredRepliesNegotiated() (bool, error)
-	GetTlsNegotiated() (bool, error)
 	IsReadOnly() (bool, error)
 	CanMultiConn() (bool, error)
 	CanDf() (bool, error)

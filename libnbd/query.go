@@ -29,16 +29,6 @@ func (h *Libnbd) CanMetaContext(metacontext string) (bool, error) {
 	return h.ask("can_meta_context", func() C.int { return C.nbd_can_meta_context(h.h, c) })
 }
 
-// GetStructuredRepliesNegotiated tells whether replies are structured.
-func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
-	return h.ask("get_structured_replies_negotiated", func() C.int { return C.nbd_get_structured_replies_negotiated(h.h) })
-}
-
-// GetTlsNegotiated tells whether the connection is encrypted.
-func (h *Libnbd) GetTlsNegotiated() (bool, error) {
-	return h.ask("get_tls_negotiated", func() C.int { return C.nbd_get_tls_negotiated(h.h) })
-}
-
 // IsReadOnly tells whether the export refuses writes.
 func (h *Libnbd) IsReadOnly() (bool, error) {
 	return h.ask("is_read_only", func() C.int { return C.nbd_is_read_only(h.h) })

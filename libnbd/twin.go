@@ -19,26 +19,20 @@ func missing(op string) error {
 // Create says what is missing.
 func Create() (*Libnbd, error) { return nil, missing("create") }
 
-func (h *Libnbd) Close() error                    { return missing("close") }
-func (h *Libnbd) SetExportName(string) error      { return missing("set_export_name") }
-func (h *Libnbd) AddMetaContext(string) error     { return missing("add_meta_context") }
-func (h *Libnbd) SetPreadInitialize(bool) error   { return missing("set_pread_initialize") }
-func (h *Libnbd) SetUriAllowLocalFile(bool) error { return missing("set_uri_allow_local_file") }
-func (h *Libnbd) SetRequestStructuredReplies(bool) error {
-	return missing("set_request_structured_replies")
-}
-func (h *Libnbd) ConnectUri(string) error         { return missing("connect_uri") }
-func (h *Libnbd) ConnectUnix(string) error        { return missing("connect_unix") }
-func (h *Libnbd) ConnectSocket(int) error         { return missing("connect_socket") }
-func (h *Libnbd) AioConnectUri(string) error      { return missing("aio_connect_uri") }
-func (h *Libnbd) Shutdown(*ShutdownOptargs) error { return missing("shutdown") }
-
+func (h *Libnbd) Close() error                              { return missing("close") }
+func (h *Libnbd) SetExportName(string) error                { return missing("set_export_name") }
+func (h *Libnbd) AddMetaContext(string) error               { return missing("add_meta_context") }
+func (h *Libnbd) SetUriAllowLocalFile(bool) error           { return missing("set_uri_allow_local_file") }
+func (h *Libnbd) ConnectUri(string) error                   { return missing("connect_uri") }
+func (h *Libnbd) ConnectUnix(string) error                  { return missing("connect_unix") }
+func (h *Libnbd) ConnectSocket(int) error                   { return missing("connect_socket") }
+func (h *Libnbd) AioConnectUri(string) error                { return missing("aio_connect_uri") }
+func (h *Libnbd) Shutdown(*ShutdownOptargs) error           { return missing("shutdown") }
 func (h *Libnbd) AioDisconnect(*AioDisconnectOptargs) error { return missing("aio_disconnect") }
 
 func (h *Libnbd) GetSize() (uint64, error)            { return 0, missing("get_size") }
 func (h *Libnbd) GetBlockSize(Size) (uint64, error)   { return 0, missing("get_block_size") }
 func (h *Libnbd) CanMetaContext(string) (bool, error) { return false, missing("can_meta_context") }
-func (h *Libnbd) GetTlsNegotiated() (bool, error)     { return false, missing("get_tls_negotiated") }
 func (h *Libnbd) IsReadOnly() (bool, error)           { return false, missing("is_read_only") }
 func (h *Libnbd) CanMultiConn() (bool, error)         { return false, missing("can_multi_conn") }
 func (h *Libnbd) CanDf() (bool, error)                { return false, missing("can_df") }
@@ -47,9 +41,6 @@ func (h *Libnbd) CanTrim() (bool, error)              { return false, missing("c
 func (h *Libnbd) CanZero() (bool, error)              { return false, missing("can_zero") }
 func (h *Libnbd) AioIsReady() (bool, error)           { return false, missing("aio_is_ready") }
 func (h *Libnbd) AioInFlight() (uint, error)          { return 0, missing("aio_in_flight") }
-func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
-	return false, missing("get_structured_replies_negotiated")
-}
 
 func (h *Libnbd) Pread([]byte, uint64, *PreadOptargs) error   { return missing("pread") }
 func (h *Libnbd) Pwrite([]byte, uint64, *PwriteOptargs) error { return missing("pwrite") }

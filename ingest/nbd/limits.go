@@ -12,9 +12,10 @@ const (
 	defaultMaximum  = 32 << 20 // what a server that names no maximum accepts
 )
 
-// requestSize is the length of the largest read sent. Of 64 KiB to 4 MiB, 256 KiB was the fastest or near it with
-// every server measured: smaller ones cost system calls, larger ones fall out of the CPU's cache.
-const requestSize = 256 << 10
+// requestSize is the length of the largest read sent. Measured over a Unix socket, 2 readers, from nbdkit and from
+// qemu-nbd, MiB/s: 64 KiB 1,510 and 1,500; 128 KiB 2,340 and 2,100; 256 KiB 2,330 and 2,540; 512 KiB 2,400 and 3,600;
+// 1 MiB 2,500 and 2,400; 4 MiB 2,440 and 2,410.
+const requestSize = 512 << 10
 
 // An export is what the server said of the disk when the connection was made.
 type export struct {

@@ -19,7 +19,7 @@ type Options struct {
 	// connections see the same (multi-conn) gets one.
 	Connections int
 
-	// RequestsInFlight is how many requests one ReadAt keeps under way on its connection. 0 is 8.
+	// RequestsInFlight is how many requests one ReadAt keeps under way on its connection. 0 is 4.
 	RequestsInFlight int
 
 	// Timeout is how long a server may give no sign of life before the call that waits for it fails. 0 is 60 s.
@@ -28,7 +28,7 @@ type Options struct {
 
 const (
 	defaultConnections      = 4
-	defaultRequestsInFlight = 8
+	defaultRequestsInFlight = 4
 	defaultTimeout          = 60 * time.Second
 )
 
