@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"vbfs/index"
+)
+
+// Exit codes: those of restic, which scripts know, and Damaged.
+const (
+	Done         = 0
+	Failed       = 1   // nothing new was made
+	BadUsage     = 2   //
+	Partly       = 3   // some machines or disks failed
+	Damaged      = 4   // the repository is
+	NotFound     = 10  // no such repository, machine or point
+	Locked       = 11  //
+	NoPassword   = 12  // a wrong one, or none
+	Interrupted  = 130 // by SIGINT or SIGTERM, cleaned up
+	passwordHint = "give the password by VBACKUP_PASSWORD_FILE, VBACKUP_PASSWORD_COMMAND, VBACKUP_PASSWORD or --password-file"
+)
+
+// A verdict is what an error means to the caller of the program.
+type verdict struct {
+	err  error
+	code int
+	hint string // the way out
+}
+
+// verdicts are tried in this order.
+var verdicts = []verdict{
+	{errNoPassword, NoPassword, passwordHint},
+	{index.ErrNoRepository, NotFound, "name an existing one with -r or VBACKUP_REPO, or make it with: vbackup init"},
+	{index.ErrExists, Failed, "take another directory"},
+	{index.ErrNotEncrypted, NoPassword, "if it really was made with --no-encryption, unset the password's variables"},
+	{index.ErrPassword, NoPassword, "check where the password comes from: " + passwordHint},
+	{index.ErrLocked, Locked, "try again later, or wait with --wait-lock"},
+	{index.ErrNewer, Failed, "use a newer release of this program"},
+	{index.ErrCorrupt, Damaged, "find out what is hit with: vbackup verify --read-data"},
+	{index.ErrNoPoint, NotFound, "list what there is with: vbackup points"},
+	{index.ErrLastSlot, Failed, "add another one first, with: vbackup key add"},
+	{syscall.ENOSPC, Failed, "make room there, and try again: nothing is lost"},
+	{syscall.EDQUOT, Failed, "make room there, and try again: nothing is lost"},
+}
+
+// A toldError was told already, and only has an exit code left.
+type toldError int
+
+func (t toldError) Error() string { return fmt.Sprintf("exit code %d", int(t)) }
+
+// Told is the error of a command that has told what failed, by Tell, and ends with that exit code.
+func Told(code int) error { return toldError(code) }
+
+// classify gives the exit code of an error and its hint.
+func classify(ctx context.Context, err error) (code int, hint string) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return Interrupted, ""
+	}
+	var t toldError
+	if errors.As(err, &t) {
+		return int(t), ""
+	}
+	var u *usageError
+	if errors.As(err, &u) {
+		return BadUsage, u.hint
+	}
+	var h *hinted
+	if errors.As(err, &h) {
+		hint = h.hint
+	}
+	for _, v := range verdicts {
+		if errors.Is(err, v.err) {
+			if hint == "" {
+				hint = v.hint
+			}
+			return v.code, hint
+		}
+	}
+	return Failed, hint
+}

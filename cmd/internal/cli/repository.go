@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"vbfs/index"
+	"vbfs/index/object"
+)
+
+// Place gives the repository's directory, from the flag or the environment.
+func (a *App) Place() (string, error) {
+	place := a.Flags.Repo
+	if place == "" {
+		place = os.Getenv("VBACKUP_REPO")
+	}
+	switch {
+	case place == "":
+		return "", &usageError{errors.New("no repository was named"), "name it with -r DIRECTORY or VBACKUP_REPO"}
+	case strings.HasPrefix(place, "s3:"):
+		return "", Later("a repository in S3 (%s)", place)
+	}
+	return place, nil
+}
+
+// WithRepository opens the repository, runs work with it and closes it. cache is bytes of decoded blocks to keep; 0 is
+// the default.
+func (a *App) WithRepository(ctx context.Context, cache int64, work func(*index.Repository) error) error {
+	place, err := a.Place()
+	if err != nil {
+		return err
+	}
+	password, err := a.repositorySecret().Read(ctx)
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, place, index.OpenOptions{
+		Password: password,
+		Ask:      func() ([]byte, error) { return a.Ask(ctx, "repository "+place, false) },
+		Cache:    cache,
+	}, work)
+}
+
+// WithPassword is WithRepository for who has asked already.
+func (a *App) WithPassword(ctx context.Context, cache int64, password []byte, work func(*index.Repository) error) error {
+	place, err := a.Place()
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, place, index.OpenOptions{Password: password, Cache: cache}, work)
+}
+
+func (a *App) with(ctx context.Context, place string, o index.OpenOptions, work func(*index.Repository) error) error {
+	store, err := openStore(place)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	o.Table = filepath.Join(place, "table")
+	repo, err := index.Open(ctx, store, o)
+	if err != nil {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	defer repo.Close()
+	return work(repo)
+}
+
+// openStore opens a directory; one that is not there holds no repository.
+func openStore(place string) (*object.Local, error) {
+	store, err := object.OpenLocal(place)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, fmt.Errorf("%s: %w", place, index.ErrNoRepository)
+	case err != nil:
+		return nil, fmt.Errorf("open repository: %w", err)
+	}
+	return store, nil
+}
+
+// NewRepository makes a repository in a directory, which it makes too. A directory that holds something is refused.
+func (a *App) NewRepository(ctx context.Context, o index.InitOptions) (place string, err error) {
+	if place, err = a.Place(); err != nil {
+		return "", err
+	}
+	if err := checkEmpty(place); err != nil {
+		return "", err
+	}
+	if !o.NoEncryption {
+		if o.Password, err = a.newPassword(ctx, "new repository "+place); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(place, 0o700); err != nil {
+		return "", fmt.Errorf("make repository: %w", err)
+	}
+	store, err := openStore(place)
+	if err != nil {
+		return "", err
+	}
+	defer store.Close()
+	if err := index.Init(ctx, store, o); err != nil {
+		return "", fmt.Errorf("%s: %w", place, err)
+	}
+	return place, nil
+}
+
+// checkEmpty refuses a directory in which a repository would mix with something else.
+func checkEmpty(place string) error {
+	entries, err := os.ReadDir(place)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
+		return fmt.Errorf("make repository: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() == "config" {
+			return fmt.Errorf("%s: %w", place, index.ErrExists)
+		}
+	}
+	return Hint(fmt.Errorf("%s: the directory is not empty", place), "take an empty directory, or one that does not exist")
+}
+
+// newPassword gives the password that a repository or key slot gets.
+func (a *App) newPassword(ctx context.Context, what string) ([]byte, error) {
+	p, err := a.repositorySecret().Read(ctx)
+	if p != nil || err != nil {
+		return p, err
+	}
+	return a.Ask(ctx, what, true)
+}

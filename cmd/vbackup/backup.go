@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vbfs/cmd/internal/cli"
+	"vbfs/index"
+	"vbfs/index/format"
+	"vbfs/ingest"
+)
+
+var levels = []string{ingest.Auto, ingest.Full, ingest.Inc, ingest.Diff, ingest.Copy}
+
+// A backup is the command and its flags.
+type backup struct {
+	app              *cli.App
+	machine, level   string
+	tags             []string
+	include, exclude []string
+	bitmap, format   string
+	rate             cli.SizeFlag
+	workers          int
+	dryRun, waitLock bool
+
+	total totals
+}
+
+func backupCommand(app *cli.App) *cobra.Command {
+	b := &backup{app: app}
+	cmd := &cobra.Command{
+		Use:   "backup SOURCE…",
+		Short: "Capture machines' disks as new points",
+		Long: `Capture machines' disks. Each SOURCE is a machine, named after the file without its extension or the NBD export;
+--machine joins several disks into one machine. A SOURCE is a path or file:PATH (raw, qcow2, vmdk, vhdx, vdi or a
+block device) or an NBD URI (nbd: nbds: nbd+unix: nbds+unix:). DISK=SOURCE names the disk; else it is disk0, disk1, …
+
+Every point is a whole one, whatever the level. Files are read in full each time and only what differs is stored. An
+NBD server with a dirty bitmap (--bitmap) that was begun at the machine's newest point is asked for the changes alone.`,
+		Example: `vbackup backup -r /srv/backup /var/lib/libvirt/images/web01.qcow2
+vbackup backup -r /srv/backup --machine db01 vda=/dev/vg0/db01 vdb=/dev/vg0/db01-data --tag reason=upgrade
+vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd.Context(), args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&b.machine, "machine", "", "join all sources into the machine of this `NAME`")
+	f.StringVar(&b.level, "level", ingest.Auto, "auto, full, inc, diff or copy; inc without a parent becomes a full")
+	f.StringArrayVar(&b.tags, "tag", nil, "keep `K=V` with the points; may be given several times")
+	f.StringSliceVar(&b.include, "include", nil, "capture these `DISK`s alone")
+	f.StringSliceVar(&b.exclude, "exclude", nil, "leave these `DISK`s out")
+	f.StringVar(&b.bitmap, "bitmap", "", "read what the dirty bitmap `NAME` of the NBD server calls changed")
+	f.StringVar(&b.format, "format", "", "of the files: raw, qcow2, vmdk, vhdx or vdi (default by name and content)")
+	f.Var(&b.rate, "limit-rate", "read no more than so many bytes a second from sources")
+	f.IntVar(&b.workers, "workers", 0, "how many to compress with at once (default one for each core)")
+	f.BoolVar(&b.dryRun, "dry-run", false, "say what would be done and do nothing")
+	f.BoolVar(&b.waitLock, "wait-lock", false, "wait for another backup of the machine to end")
+	complete(cmd, "level", levels...)
+	cli.LaterFlags(cmd, []string{"all", "audit", "fail-on-anomaly", "pause", "insecure", "by-attribute", "enable-cbt"},
+		[]string{"connect", "freeze-mountpoint", "require-consistency", "server", "user", "thumbprint", "transport"})
+	return cmd
+}
+
+func (b *backup) run(ctx context.Context, args []string) error {
+	all, err := b.plan(args)
+	if err != nil {
+		return err
+	}
+	return b.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
+		if b.dryRun {
+			return b.rehearse(ctx, repo, all)
+		}
+		return b.captureAll(ctx, repo, all)
+	})
+}
+
+// plan reads the arguments.
+func (b *backup) plan(args []string) ([]machine, error) {
+	if err := b.checkFlags(); err != nil {
+		return nil, err
+	}
+	var sources []source
+	for _, arg := range args {
+		s, err := parseSource(arg)
+		if err != nil {
+			return nil, err
+		}
+		if b.bitmap != "" && s.uri == "" {
+			return nil, cli.Usage("%s: --bitmap is for NBD servers alone", s)
+		}
+		sources = append(sources, s)
+	}
+	all, err := machines(sources, b.machine)
+	if err != nil {
+		return nil, err
+	}
+	return all, chooseDisks(all, b.include, b.exclude)
+}
+
+func (b *backup) checkFlags() error {
+	if !slices.Contains(levels, b.level) {
+		return cli.Usage("--level %q is none of %s", b.level, strings.Join(levels, ", "))
+	}
+	if b.workers < 0 || b.workers > 256 {
+		return cli.Usage("--workers %d: between 1 and 256", b.workers)
+	}
+	for _, tag := range b.tags {
+		if k, _, ok := strings.Cut(tag, "="); !ok || k == "" {
+			return cli.Usage("--tag %q is not of the form K=V", tag)
+		}
+	}
+	return nil
+}
+
+// captureAll captures one machine after the other. One that fails does not keep the others from it.
+func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []machine) error {
+	start := time.Now()
+	var codes []int
+	for _, m := range all {
+		err := b.capture(ctx, repo, m)
+		switch {
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			return err
+		}
+		codes = append(codes, b.app.Tell(ctx, fmt.Errorf("%s: %w", m.name, err)))
+		b.total.Failed = append(b.total.Failed, m.name)
+	}
+	if err := b.summary(time.Since(start)); err != nil {
+		return err
+	}
+	switch {
+	case codes == nil:
+		return nil
+	case len(b.total.Points) > 0:
+		return cli.Told(cli.Partly)
+	case slices.Min(codes) == slices.Max(codes):
+		return cli.Told(codes[0])
+	}
+	return cli.Told(cli.Failed)
+}
+
+// capture captures one machine. A point without some of its disks is reported, and an error as well.
+func (b *backup) capture(ctx context.Context, repo *index.Repository, m machine) error {
+	for {
+		if b.waitLock {
+			if err := b.wait(ctx, repo, m.name); err != nil {
+				return err
+			}
+		}
+		start := time.Now()
+		p, err := b.once(ctx, repo, m)
+		if b.waitLock && errors.Is(err, index.ErrLocked) {
+			continue
+		}
+		if p != nil {
+			err = errors.Join(err, b.report(p, time.Since(start)))
+		}
+		return err
+	}
+}
+
+func (b *backup) once(ctx context.Context, repo *index.Repository, m machine) (p *format.Manifest, err error) {
+	var progress ingest.Progress
+	work := cli.Work{Name: m.name, Total: progress.Total.Load, Done: progress.Done.Load}
+	err = b.app.During(work, func() (err error) {
+		p, err = ingest.Run(ctx, repo, ingest.Options{
+			Machine: m.name, Level: b.level, Tool: b.app.Tool(), Host: hostname(), Tags: b.tags, Disks: b.captured(m),
+			Workers: b.workers, Rate: int64(b.rate), Progress: &progress,
+		})
+		return err
+	})
+	return p, err
+}
+
+// waitEvery is how often it is looked whether another backup of the machine has ended.
+const waitEvery = time.Second
+
+// wait returns when nobody is at work on the machine. Somebody else may begin before we do.
+func (b *backup) wait(ctx context.Context, repo *index.Repository, name string) error {
+	for told := false; ; told = true {
+		sessions, err := repo.Sessions(ctx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(sessions, func(s *format.Session) bool { return s.Name == name && index.Alive(s) })
+		if i < 0 {
+			return nil
+		}
+		if s := sessions[i]; !told {
+			b.app.Say("%s: waiting for process %d on %s", name, s.PID, s.Host)
+		}
+		select {
+		case <-time.After(waitEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"vbfs/cmd/internal/cli"
+)
+
+// heapLimit keeps a capture's resident memory under 256 MiB: what is not heap takes some 40.
+const heapLimit = 200 << 20
+
+func main() {
+	cli.LimitMemory(heapLimit)
+	cli.Main("vbackup", "Back up virtual machines' disks into a deduplicated, encrypted repository", commands)
+}
+
+func commands(app *cli.App) []*cobra.Command {
+	all := []*cobra.Command{
+		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), restoreCommand(app),
+		doctorCommand(app),
+	}
+	for _, name := range []string{
+		"import", "forget", "prune", "protect", "copy", "repair", "unlock", "vsphere", "libvirt",
+	} {
+		all = append(all, cli.LaterCommand(name))
+	}
+	return all
+}

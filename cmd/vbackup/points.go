@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"vbfs/cmd/internal/cli"
+	"vbfs/index"
+	"vbfs/index/format"
+	"vbfs/index/report"
+)
+
+// A pointLine is a point in JSON.
+type pointLine struct {
+	Type string `json:"type"`
+	report.Point
+}
+
+// A countLine ends a list in JSON.
+type countLine struct {
+	Type  string `json:"type"`
+	Count int    `json:"points"`
+}
+
+func pointsCommand(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "points [MACHINE]",
+		Short: "List points",
+		Long:  "List the points of all machines or of one, the oldest first. Times are in UTC.",
+		Example: `vbackup points -r /srv/backup
+vbackup points -r /srv/backup web01 --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.WithRepository(cmd.Context(), 0, func(repo *index.Repository) error {
+				return listPoints(cmd.Context(), app, repo, args)
+			})
+		},
+	}
+}
+
+func listPoints(ctx context.Context, app *cli.App, repo *index.Repository, machine []string) error {
+	points, err := repo.Points(ctx)
+	if err != nil {
+		return err
+	}
+	if len(machine) > 0 {
+		points = slices.DeleteFunc(points, func(p *format.Manifest) bool { return p.MachineName != machine[0] })
+		if len(points) == 0 {
+			return fmt.Errorf("machine %s: %w", machine[0], index.ErrNoPoint)
+		}
+	}
+	if app.Flags.JSON {
+		return listJSON(app, points)
+	}
+	t := app.Table("POINT", "ID", "LEVEL", "CONSISTENCY", "DISKS", "SIZE", "CHANGED", "NEW", "STORED")
+	for _, p := range points {
+		t.Row(pointRow(p)...)
+	}
+	return t.Print()
+}
+
+func listJSON(app *cli.App, points []*format.Manifest) error {
+	for _, p := range points {
+		if err := app.Line(pointLine{"point", report.Of(p)}); err != nil {
+			return err
+		}
+	}
+	return app.Line(countLine{"summary", len(points)})
+}
+
+func pointRow(p *format.Manifest) []string {
+	var size int64
+	var sum totals
+	for i := range p.Disks {
+		size += p.Disks[i].Size
+		sum.add(&p.Disks[i])
+	}
+	consistency := p.Consistency
+	if !p.Complete() {
+		consistency = "partial"
+	}
+	return []string{
+		p.MachineName + "@" + p.Name, p.Point.String()[:8], p.Done, consistency, fmt.Sprint(len(p.Disks)),
+		cli.Size(size), cli.Size(sum.Changed), cli.Size(sum.New), cli.Size(sum.Stored),
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"vbfs/cmd/internal/cli"
+	"vbfs/index"
+	"vbfs/index/format"
+	"vbfs/restore"
+	"vbfs/restore/raw"
+)
+
+// A restoring is the command and its flags.
+type restoring struct {
+	app       *cli.App
+	format    string
+	overwrite bool
+	verify    bool
+}
+
+func restoreCommand(app *cli.App) *cobra.Command {
+	r := &restoring{app: app}
+	cmd := &cobra.Command{
+		Use:   "restore POINT[:DISK] TARGET",
+		Short: "Bring a disk of a point back",
+		Long: `Bring a disk back to a TARGET: a file (.raw, .qcow2, .vmdk), a block device, an NBD server (nbd://…), or - for raw
+bytes on standard output. A file appears under its name when it is complete. How a POINT is named, see show.`,
+		Example: `vbackup restore -r /srv/backup web01 /tmp/web01.qcow2
+vbackup restore -r /srv/backup db01@2026-11-19:vdb /dev/vg0/restored --overwrite --verify
+vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0], args[1]) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&r.overwrite, "overwrite", false, "replace what the target holds")
+	f.BoolVar(&r.verify, "verify", false, "read the target back and compare")
+	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name)")
+	complete(cmd, "format", "raw", "qcow2", "vmdk")
+	cli.LaterFlags(cmd, []string{"delta"}, []string{"name", "storage"})
+	return cmd
+}
+
+func (r *restoring) run(ctx context.Context, point, to string) error {
+	if err := r.check(to); err != nil {
+		return err
+	}
+	s := index.ParseSelector(point)
+	return r.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
+		p, err := cli.Point(ctx, repo, s)
+		if err != nil {
+			return err
+		}
+		if s.Disk, err = onlyDisk(p, s); err != nil {
+			return err
+		}
+		img, err := repo.Image(p, s.Disk)
+		if err != nil {
+			return err
+		}
+		return r.disk(ctx, p, img, to)
+	})
+}
+
+// check refuses what cannot be, before the repository is opened.
+func (r *restoring) check(to string) error {
+	for _, scheme := range laterSchemes {
+		if strings.HasPrefix(to, scheme+":") {
+			return cli.Later("the target %s:", scheme)
+		}
+	}
+	if r.format != "" && !slices.Contains([]string{"raw", "qcow2", "vmdk"}, r.format) {
+		return cli.Usage("--format %q is none of raw, qcow2 and vmdk", r.format)
+	}
+	if to != "-" {
+		return nil
+	}
+	switch {
+	case r.app.Flags.JSON:
+		return cli.Usage("the disk and --json cannot both go to standard output")
+	case r.verify:
+		return cli.Usage("standard output cannot be read back: leave --verify out")
+	case r.format != "" && r.format != "raw":
+		return cli.Usage("only raw bytes can go to standard output")
+	case term.IsTerminal(int(os.Stdout.Fd())):
+		return cli.Usage("standard output is a terminal: send the disk to a file or a program")
+	}
+	return nil
+}
+
+// onlyDisk gives the disk that the selector names, or the point's only one.
+func onlyDisk(p *format.Manifest, s index.Selector) (string, error) {
+	if s.Disk != "" {
+		return s.Disk, nil
+	}
+	if len(p.Disks) == 1 {
+		return p.Disks[0].Name, nil
+	}
+	var names []string
+	for i := range p.Disks {
+		names = append(names, p.Disks[i].Name)
+	}
+	return "", cli.Usage("%s@%s has the disks %s: add one of them, as in %s:DISK", p.MachineName, p.Name,
+		strings.Join(names, ", "), s)
+}
+
+func (r *restoring) disk(ctx context.Context, p *format.Manifest, img *index.Image, to string) error {
+	amount, err := restore.Survey(ctx, img)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	var progress restore.Progress
+	o := restore.Options{Verify: r.verify, Progress: &progress}
+	var copied func() error
+	if to == "-" {
+		copied = func() error { return restore.CopyStream(ctx, img, r.app.Stdout(), o) }
+	} else {
+		spec := restore.Spec{Size: img.Size(), Data: amount.Data, Format: r.format, Overwrite: r.overwrite}
+		t, err := raw.Open(to, spec)
+		if err != nil {
+			return err
+		}
+		copied = func() error { return restore.Copy(ctx, img, t, o) }
+	}
+	if err := r.during(to, amount, &progress, copied); err != nil {
+		return fmt.Errorf("restore to %s: %w", to, err)
+	}
+	return r.summary(p, img, to, amount, time.Since(start))
+}
+
+// during shows progress while do runs: in bytes of data written, and of all bytes read back.
+func (r *restoring) during(to string, amount restore.Amount, p *restore.Progress, do func() error) error {
+	total := amount.Data
+	if r.verify {
+		total += amount.Data + amount.Zero
+	}
+	return r.app.During(cli.Work{
+		Name:  to,
+		Total: func() int64 { return total },
+		Done:  func() int64 { return p.Data.Load() + p.Verified.Load() },
+	}, do)
+}
+
+func (r *restoring) summary(p *format.Manifest, img *index.Image, to string, a restore.Amount, took time.Duration) error {
+	if r.app.Flags.JSON {
+		return r.app.Line(struct {
+			Type     string  `json:"type"`
+			Point    string  `json:"point"`
+			Disk     string  `json:"disk"`
+			Target   string  `json:"target"`
+			Size     int64   `json:"size_bytes"`
+			Data     int64   `json:"data_bytes"`
+			Verified bool    `json:"verified"`
+			Seconds  float64 `json:"seconds"`
+		}{"summary", p.Point.String(), img.Disk().Name, to, img.Size(), a.Data, r.verify, took.Seconds()})
+	}
+	verified := ""
+	if r.verify {
+		verified = " and verified"
+	}
+	r.app.Say("restored%s %s@%s:%s to %s: %s, of which %s data, in %s", verified, p.MachineName, p.Name, img.Disk().Name, to,
+		cli.Size(img.Size()), cli.Size(a.Data), cli.Took(took))
+	return nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vbfs/cmd/internal/cli"
+	"vbfs/index/format"
+)
+
+// A source is what a SOURCE argument says.
+type source struct {
+	disk string // of DISK=SOURCE; "" is not said
+	path string // of a file or block device; "" when it is
+	uri  string // of an NBD export
+}
+
+// Schemes of sources, and those that come later.
+var (
+	nbdSchemes   = []string{"nbd", "nbds", "nbd+unix", "nbds+unix"}
+	laterSchemes = []string{"qmp", "libvirt", "vsphere"}
+)
+
+// parseSource reads [DISK=]SOURCE. What is in front of a = is no disk's name when it has a slash or a colon in it:
+// ./a=b.raw is a file.
+func parseSource(arg string) (s source, err error) {
+	rest := arg
+	if disk, after, ok := strings.Cut(arg, "="); ok && !strings.ContainsAny(disk, "/:") {
+		if !format.PathName(disk) {
+			return s, cli.Usage("%q: %q is no name for a disk", arg, disk)
+		}
+		s.disk, rest = disk, after
+	}
+	scheme, path, _ := strings.Cut(rest, ":")
+	switch {
+	case rest == "":
+		return s, cli.Usage("a source is empty")
+	case slices.Contains(laterSchemes, scheme):
+		return s, cli.Later("the source %s:", scheme)
+	case slices.Contains(nbdSchemes, scheme):
+		s.uri = rest
+		_, err = s.export()
+	case scheme == "file" && path != "":
+		s.path = path
+	default:
+		s.path = rest
+	}
+	return s, err
+}
+
+// export gives the name of an NBD URI's export.
+func (s source) export() (string, error) {
+	u, err := url.Parse(s.uri)
+	if err != nil || u.Opaque != "" || !strings.Contains(s.uri, "://") {
+		return "", cli.Usage("%q is no NBD URI, as nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH are", s.uri)
+	}
+	return strings.TrimPrefix(u.Path, "/"), nil
+}
+
+// String is the source without its disk's name.
+func (s source) String() string {
+	if s.uri != "" {
+		return s.uri
+	}
+	return s.path
+}
+
+// machine is the name that the source gives to its machine: of the file without its extension, or of the export.
+func (s source) machine() (string, error) {
+	name := strings.TrimSuffix(filepath.Base(s.path), filepath.Ext(s.path))
+	if s.uri != "" {
+		var err error
+		if name, err = s.export(); err != nil {
+			return "", err
+		}
+	}
+	return name, checkMachine(name, "the source "+s.String())
+}
+
+// checkMachine refuses names that a machine cannot have.
+func checkMachine(name, from string) error {
+	if format.PathName(name) {
+		return nil
+	}
+	return cli.Usage("%s gives no name for a machine (%q): give one with --machine, of 1 to 200 bytes without slash, "+
+		"control characters and leading dot", from, name)
+}
+
+// A machine is what becomes one point.
+type machine struct {
+	name  string
+	disks []source // all named
+}
+
+// machines puts sources together: all into the machine called name, or each into one of its own.
+func machines(sources []source, name string) ([]machine, error) {
+	if name != "" {
+		m := machine{name, sources}
+		return []machine{m}, m.nameDisks("--machine")
+	}
+	var all []machine
+	for _, s := range sources {
+		name, err := s.machine()
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(m machine) bool { return m.name == name }) {
+			return nil, cli.Usage("two sources are of machine %q: join them, or name them, with --machine", name)
+		}
+		m := machine{name, []source{s}}
+		if err := m.nameDisks("the source " + s.String()); err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// nameDisks names the disks that have no name yet by their place: disk0, disk1.
+func (m machine) nameDisks(from string) error {
+	seen := map[string]bool{}
+	for i := range m.disks {
+		d := &m.disks[i]
+		if d.disk == "" {
+			d.disk = "disk" + strconv.Itoa(i)
+		}
+		if seen[d.disk] {
+			return cli.Usage("two disks of machine %q are called %q: name them with DISK=SOURCE", m.name, d.disk)
+		}
+		seen[d.disk] = true
+	}
+	return checkMachine(m.name, from)
+}
+
+// choose leaves the disks of include, or all, but for those of exclude.
+func (m *machine) choose(include, exclude []string) {
+	m.disks = slices.DeleteFunc(m.disks, func(d source) bool {
+		return len(include) > 0 && !slices.Contains(include, d.disk) || slices.Contains(exclude, d.disk)
+	})
+}
+
+// chooseDisks applies --include and --exclude. Names that no disk has, and machines without a disk left, are mistakes.
+func chooseDisks(all []machine, include, exclude []string) error {
+	known := map[string]bool{}
+	for _, m := range all {
+		for _, d := range m.disks {
+			known[d.disk] = true
+		}
+	}
+	for _, name := range slices.Concat(include, exclude) {
+		if !known[name] {
+			return cli.Usage("no source has a disk %q, which --include or --exclude names", name)
+		}
+	}
+	for i := range all {
+		all[i].choose(include, exclude)
+		if len(all[i].disks) == 0 {
+			return cli.Usage("--include and --exclude leave no disk of machine %q", all[i].name)
+		}
+	}
+	return nil
+}
