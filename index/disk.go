@@ -83,9 +83,14 @@ func (d *DiskWriter) finish(ctx context.Context) (format.Disk, error) {
 	out.State = format.DiskOK
 	out.Log2Leaf, out.Log2Fan, out.Height = format.Log2Leaf, format.Log2Fan, res.Height
 	out.Root, out.Data = res.Root, res.Data
-	binary.LittleEndian.PutUint64(out.Digest[:8], res.Digest.Lo)
-	binary.LittleEndian.PutUint64(out.Digest[8:], res.Digest.Hi)
+	out.Digest = digestBytes(res.Digest)
 	out.Read, out.Changed = d.Counts.Read.Load(), d.Counts.Changed.Load()
 	out.New, out.Stored = d.Counts.New.Load(), d.Counts.Stored.Load()
 	return out, nil
+}
+
+func digestBytes(d block.Digest) (b [16]byte) {
+	binary.LittleEndian.PutUint64(b[:8], d.Lo)
+	binary.LittleEndian.PutUint64(b[8:], d.Hi)
+	return b
 }

@@ -28,9 +28,13 @@ func (r *Repository) Image(m *format.Manifest, disk string) (*Image, error) {
 	if !d.HasImage() {
 		return nil, fmt.Errorf("disk %s of %s@%s is %s (%s): %w", disk, m.MachineName, m.Name, d.State, d.Reason, ErrNoPoint)
 	}
-	tree, err := imagemap.Open(d.Root, d.Size, r.nodes, r.maps)
+	return r.image(m, d, r.maps)
+}
+
+func (r *Repository) image(m *format.Manifest, d *format.Disk, maps *imagemap.Cache) (*Image, error) {
+	tree, err := imagemap.Open(d.Root, d.Size, r.nodes, maps)
 	if err != nil {
-		return nil, fmt.Errorf("map of disk %s of %s@%s: %w", disk, m.MachineName, m.Name, err)
+		return nil, fmt.Errorf("map of disk %s of %s@%s: %w", d.Name, m.MachineName, m.Name, err)
 	}
 	return &Image{r, *d, tree}, nil
 }

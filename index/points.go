@@ -12,23 +12,36 @@ import (
 )
 
 // Points lists all points by machine name, then time. The manifests are summaries: without maps and configuration.
-// They are shared: do not change them.
+// They are shared: do not change them. A point whose manifest is damaged is listed when the catalog knows it, else it is
+// left out: Damaged tells of it.
 func (r *Repository) Points(ctx context.Context) ([]*format.Manifest, error) {
-	var out []*format.Manifest
+	points, _, err := r.list(ctx)
+	return points, err
+}
+
+// Damaged lists the manifests that Points left out, with what is wrong with them.
+func (r *Repository) Damaged(ctx context.Context) ([]error, error) {
+	_, damaged, err := r.list(ctx)
+	return damaged, err
+}
+
+func (r *Repository) list(ctx context.Context) (out []*format.Manifest, damaged []error, err error) {
 	for info, err := range r.store.List(ctx, pointsFolder) {
 		if err != nil {
-			return nil, fmt.Errorf("list points: %w", err)
+			return nil, nil, fmt.Errorf("list points: %w", err)
 		}
 		m, err := r.summary(ctx, info.Name)
-		if err != nil {
-			return nil, err
-		}
-		if m != nil {
+		switch {
+		case errors.Is(err, ErrCorrupt):
+			damaged = append(damaged, err)
+		case err != nil:
+			return nil, nil, err
+		case m != nil:
 			out = append(out, m)
 		}
 	}
 	slices.SortFunc(out, byMachineAndTime)
-	return out, nil
+	return out, damaged, nil
 }
 
 func byMachineAndTime(a, b *format.Manifest) int {

@@ -217,3 +217,6 @@ func MachineName(s string) error {
 
 // Blocks counts the blocks of the disk.
 func (d *Disk) Blocks() int64 { return block.Count(d.Size) }
+
+// DataBytes is the length of what is not zero, in bytes of whole blocks, and at most the disk's size.
+func (d *Disk) DataBytes() int64 { return min(d.Data<<block.Log2Size, d.Size) }

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"context"
 	"crypto/cipher"
 	"encoding/binary"
@@ -91,6 +92,18 @@ func (p *Reader) readSlots(c cipher.AEAD, sealed []byte) error {
 	}
 	if at != p.footer.End {
 		return fmt.Errorf("blocks end at %d, not %d: %w", at, p.footer.End, ErrCorrupt)
+	}
+	return nil
+}
+
+// CheckFront compares the header at the pack's begin, which reading does without, with the footer's copy.
+func (p *Reader) CheckFront(ctx context.Context) error {
+	front := make([]byte, format.PackHeaderSize)
+	if err := p.Sealed(ctx, front, 0); err != nil {
+		return err
+	}
+	if !bytes.Equal(front, p.footer.Header.AppendTo(nil)) {
+		return fmt.Errorf("%s: header is not the one that the footer has: %w", p.name, ErrCorrupt)
 	}
 	return nil
 }
