@@ -23,6 +23,8 @@ type names interface {
 	CanTrim() (bool, error)
 	CanZero() (bool, error)
 	AioIsReady() (bool, error)
+	AioIsDead() (bool, error)
+	AioIsClosed() (bool, error)
 	AioInFlight() (uint, error)
 
 	Pread([]byte, uint64, *PreadOptargs) error

@@ -64,6 +64,16 @@ func (h *Libnbd) AioIsReady() (bool, error) {
 	return h.ask("aio_is_ready", func() C.int { return C.nbd_aio_is_ready(h.h) })
 }
 
+// AioIsDead tells whether the connection broke.
+func (h *Libnbd) AioIsDead() (bool, error) {
+	return h.ask("aio_is_dead", func() C.int { return C.nbd_aio_is_dead(h.h) })
+}
+
+// AioIsClosed tells whether the connection ended.
+func (h *Libnbd) AioIsClosed() (bool, error) {
+	return h.ask("aio_is_closed", func() C.int { return C.nbd_aio_is_closed(h.h) })
+}
+
 // AioInFlight is the number of commands that are not retired.
 func (h *Libnbd) AioInFlight() (uint, error) {
 	r, err := h.call("aio_in_flight", func() C.int64_t { return C.int64_t(C.nbd_aio_in_flight(h.h)) })

@@ -40,6 +40,8 @@ func (h *Libnbd) CanFlush() (bool, error)             { return false, missing("c
 func (h *Libnbd) CanTrim() (bool, error)              { return false, missing("can_trim") }
 func (h *Libnbd) CanZero() (bool, error)              { return false, missing("can_zero") }
 func (h *Libnbd) AioIsReady() (bool, error)           { return false, missing("aio_is_ready") }
+func (h *Libnbd) AioIsDead() (bool, error)            { return false, missing("aio_is_dead") }
+func (h *Libnbd) AioIsClosed() (bool, error)          { return false, missing("aio_is_closed") }
 func (h *Libnbd) AioInFlight() (uint, error)          { return 0, missing("aio_in_flight") }
 
 func (h *Libnbd) Pread([]byte, uint64, *PreadOptargs) error   { return missing("pread") }

@@ -20,6 +20,7 @@ type conn struct {
 	failed  error // why h was closed; nil while it is usable
 	export  export
 	bitmap  string // metadata context, or empty
+	ready   bool   // connected, and not in the handshake any more
 	depth   int    // requests in flight
 	timeout time.Duration
 	closing <-chan struct{}
@@ -64,6 +65,7 @@ func (c *conn) connect(ctx context.Context, uri string) error {
 	if err := c.wait(ctx, c.h.AioIsReady); err != nil {
 		return err
 	}
+	c.ready = true
 	var err error
 	c.export, err = describe(c.h, c.bitmap)
 	return err
@@ -86,7 +88,7 @@ func (c *conn) wait(ctx context.Context, done func() (bool, error)) error {
 		events, err := c.h.Poll(int(pollSlice.Milliseconds()))
 		switch {
 		case err != nil:
-			return c.fail(err)
+			return c.fail(c.loss(err))
 		case events > 0:
 			deadline = time.Now().Add(c.timeout)
 		case time.Now().After(deadline):
@@ -111,6 +113,27 @@ func (c *conn) fail(err error) error {
 	c.failed = err
 	c.h.Close() // only a handle that is closed already says no
 	return err
+}
+
+// lost gives the connection up if what failed is not the command alone.
+func (c *conn) lost(err error) error {
+	if err == nil || c.failed != nil {
+		return err
+	}
+	dead, e1 := c.h.AioIsDead()
+	closed, e2 := c.h.AioIsClosed()
+	if dead || closed || e1 != nil || e2 != nil {
+		return c.fail(c.loss(err))
+	}
+	return err
+}
+
+// loss marks an error as the connection's end. In the handshake libnbd's own words tell more.
+func (c *conn) loss(err error) error {
+	if !c.ready {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }
 
 // close ends the connection; a healthy one with the word that the protocol has for it.

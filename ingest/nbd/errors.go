@@ -13,6 +13,9 @@ var (
 	// ErrTimeout: the server gave no sign of life for Options.Timeout.
 	ErrTimeout = errors.New("server does not answer")
 
+	// ErrLost: the server, or what lies between, ended the connection.
+	ErrLost = errors.New("connection lost")
+
 	// ErrClosed: the Source was closed.
 	ErrClosed = errors.New("source is closed")
 )

@@ -76,14 +76,14 @@ func (c *conn) status(ctx context.Context, off, n int64) ([]ingest.Extent, int64
 	}
 	cookie, err := c.h.AioBlockStatus(uint64(n), uint64(off), collect, nil)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, c.lost(err)
 	}
 	var failed error
 	err = c.wait(ctx, func() (done bool, _ error) {
 		done, failed = c.h.AioCommandCompleted(cookie)
 		return done || failed != nil, nil
 	})
-	for _, err := range []error{err, failed, bad} {
+	for _, err := range []error{err, c.lost(failed), bad} {
 		if err != nil {
 			return nil, 0, err
 		}

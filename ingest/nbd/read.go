@@ -33,50 +33,56 @@ func (c *conn) read(ctx context.Context, p []byte, off int64) error {
 	var pin runtime.Pinner // the library writes into p between calls
 	defer pin.Unpin()
 	pin.Pin(unsafe.SliceData(p))
-
-	var first error
-	inFlight := make([]uint64, 0, c.depth)
-	for sent := 0; ; {
-		for sent < len(p) && len(inFlight) < c.depth && first == nil {
-			n := min(len(p)-sent, int(c.export.request))
-			buf := libnbd.AioBuffer{P: unsafe.Pointer(&p[sent]), Size: uint(n)}
-			cookie, err := c.h.AioPread(buf, uint64(off)+uint64(sent), nil)
-			if err != nil {
-				first = err
-				break
-			}
-			inFlight = append(inFlight, cookie)
-			sent += n
+	b := batch{c: c, p: p, off: uint64(off), inFlight: make([]uint64, 0, c.depth)}
+	for {
+		b.send()
+		if len(b.inFlight) == 0 {
+			return c.lost(b.err)
 		}
-		if len(inFlight) == 0 {
-			return first
-		}
-		before := len(inFlight)
-		err := c.wait(ctx, func() (bool, error) {
-			var failed error
-			inFlight, failed = c.retire(inFlight)
-			if first == nil {
-				first = failed
-			}
-			return len(inFlight) < before, nil
-		})
-		if err != nil {
+		if err := c.wait(ctx, b.retire); err != nil {
 			return err
 		}
 	}
 }
 
-// retire takes the commands that ended out of a list, and returns the first error among them.
-func (c *conn) retire(cookies []uint64) (left []uint64, first error) {
-	left = cookies[:0]
-	for _, cookie := range cookies {
-		done, err := c.h.AioCommandCompleted(cookie)
-		if err != nil && first == nil {
-			first = err
+// A batch is the requests that fill one buffer.
+type batch struct {
+	c        *conn
+	p        []byte
+	off      uint64
+	sent     int      // bytes of p asked for
+	inFlight []uint64 // cookies
+	err      error    // the first one; nothing is sent after it
+}
+
+// send issues requests until enough are in flight.
+func (b *batch) send() {
+	for b.err == nil && b.sent < len(b.p) && len(b.inFlight) < b.c.depth {
+		n := min(len(b.p)-b.sent, int(b.c.export.request))
+		buf := libnbd.AioBuffer{P: unsafe.Pointer(&b.p[b.sent]), Size: uint(n)}
+		cookie, err := b.c.h.AioPread(buf, b.off+uint64(b.sent), nil)
+		if err != nil {
+			b.err = err
+			return
+		}
+		b.inFlight = append(b.inFlight, cookie)
+		b.sent += n
+	}
+}
+
+// retire takes out the requests that ended, and tells whether there were any.
+func (b *batch) retire() (bool, error) {
+	left := b.inFlight[:0]
+	before := len(b.inFlight)
+	for _, cookie := range b.inFlight {
+		done, err := b.c.h.AioCommandCompleted(cookie)
+		if err != nil && b.err == nil {
+			b.err = err
 		}
 		if !done && err == nil {
 			left = append(left, cookie)
 		}
 	}
-	return left, first
+	b.inFlight = left
+	return len(left) < before, nil
 }

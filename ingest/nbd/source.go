@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func Open(ctx context.Context, uri string, opts Options) (*Source, error) {
 	closing := make(chan struct{})
 	first, err := dial(ctx, uri, opts, closing)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", uri, err)
+		return nil, fmt.Errorf("connect to %s%s: %w", uri, withTLS(uri), err)
 	}
 	n := 1
 	if first.export.multiConn {
@@ -78,6 +79,14 @@ func Open(ctx context.Context, uri string, opts Options) (*Source, error) {
 		}
 	}
 	return s, nil
+}
+
+// withTLS explains errors of the TLS library, which name neither TLS nor a certificate.
+func withTLS(uri string) string {
+	if strings.HasPrefix(uri, "nbds") {
+		return " with TLS (wrong certificates?)"
+	}
+	return ""
 }
 
 // grow adds a connection, which must see the same export as the first.

@@ -111,7 +111,7 @@ func concurrentReads(t *testing.T, src ingest.Source, plain []byte) {
 	for worker := range 8 {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(3, uint64(worker)))
-			for range 50 {
+			for range 12 {
 				off := rng.Int64N(int64(len(plain)))
 				compare(t, src, plain, off, rng.Int64N(min(int64(len(plain))-off, 2<<20)+1))
 			}
