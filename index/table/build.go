@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -15,7 +16,7 @@ import (
 const (
 	// entryBytes is what an entry takes in a file, rounded up.
 	entryBytes = 43
-	// batchBytes of keys and values go into one transaction, which takes some 12 times as much memory.
+	// batchBytes of keys and values, 80,000 entries, go into one transaction, which takes some 30 MiB of memory.
 	batchBytes = 2 << 20
 )
 
@@ -67,8 +68,7 @@ func fill(temp string, src source) (size int64, err error) {
 	db, err := bbolt.Open(temp, fileMode, &bbolt.Options{
 		PageSize:        pageSize,
 		InitialMmapSize: int(src.bytes + 1<<20), // to remap it copies what is pending
-		NoFreelistSync:  true,
-		NoSync:          true, // settle syncs once
+		NoSync:          true,                   // settle syncs once
 		NoGrowSync:      true,
 		NoStatistics:    true,
 		Timeout:         time.Second, // a sweep may look at the new file
@@ -76,7 +76,12 @@ func fill(temp string, src source) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		// After a panic bbolt's locks are in doubt, and Close might wait for ever: better to leave the file open.
+		if !errors.Is(err, errPanic) {
+			err = errors.Join(err, db.Close())
+		}
+	}()
 	var keys uint64
 	for _, b := range []*bucket{
 		{db: db, name: bucketIDs, from: src.ids},
@@ -138,21 +143,42 @@ func (b *bucket) add(e element) (key []byte) {
 // commit writes the batch. The number of keys so far becomes the bucket's sequence.
 func (b *bucket) commit() error {
 	b.keys += uint64(len(b.batch))
-	err := b.db.Update(func(tx *bbolt.Tx) error {
-		to, err := tx.CreateBucketIfNotExists(b.name)
-		if err != nil {
-			return err
-		}
-		to.FillPercent = 1 // nothing is inserted between
-		for _, e := range b.batch {
-			if err := to.Put(e.key, e.val); err != nil {
-				return err
-			}
-		}
-		return to.SetSequence(b.keys)
-	})
+	err := b.update()
 	b.arena, b.batch = b.arena[:0], b.batch[:0]
 	return err
+}
+
+// update puts the batch in one transaction. bbolt reads back what it wrote before, and panics or faults when the file
+// system lost that, as some do when they are full.
+func (b *bucket) update() (err error) {
+	defer func(before bool) {
+		debug.SetPanicOnFault(before)
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanic, r)
+		}
+	}(debug.SetPanicOnFault(true))
+	tx, err := b.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	if err := b.put(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func (b *bucket) put(tx *bbolt.Tx) error {
+	to, err := tx.CreateBucketIfNotExists(b.name)
+	if err != nil {
+		return err
+	}
+	to.FillPercent = 1 // nothing is inserted between
+	for _, e := range b.batch {
+		if err := to.Put(e.key, e.val); err != nil {
+			return err
+		}
+	}
+	return to.SetSequence(b.keys)
 }
 
 // settle cuts the file to its pages, makes it durable and gives the name that its bytes have.

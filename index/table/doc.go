@@ -4,7 +4,8 @@
 // never bytes.
 //
 // Words: a segment is an immutable bbolt file that Write or Merge built in key order, named by the BLAKE3 of its bytes;
-// its age is the file's mtime. An entry is the first 16 bytes of a block's ID and an address. Two blocks may share
+// its age is the file's mtime, a merged one's that of its newest input. Newer segments propose first: a guess at what is
+// most likely still there, no more. An entry is the first 16 bytes of a block's ID and an address. Two blocks may share
 // those bytes: one of the entries wins, the other block is stored again.
 //
 //	table/<BLAKE3, hex>.db      ids     16 bytes of ID -> pack ID, slot      in bbolt buckets, whose
@@ -18,6 +19,8 @@
 //     the same bytes. Nothing is written to a segment afterwards, and readers take no lock, so nobody waits.
 //   - A segment names every pack that it or its ancestors had entries of, also when newer entries have superseded
 //     them all: who looks for packs that no segment names must not find the same pack for ever.
+//   - Inputs are removed after the merged segment is durable. Who lists in between sees both; who finds a listed file gone
+//     lists again.
 //   - Merging the same segments gives the same bytes, and so the same name: two processes that merge at once agree.
 //   - Nothing is on the heap for each key. Readers live in the page cache.
 //

@@ -6,10 +6,12 @@ import (
 )
 
 var (
-	// ErrDamaged says that a segment's bytes are not what its writer wrote.
+	// ErrDamaged says that a file with a segment's name is not what the name says.
 	ErrDamaged = errors.New("damaged table segment")
-	// ErrForeign says that a file of the table's directory is not a segment.
+	// ErrForeign says that something in the table's directory has no segment's name or is no file. It is never removed.
 	ErrForeign = errors.New("not a table segment")
+
+	errPanic = errors.New("bbolt gave up")
 )
 
 func damaged(format string, args ...any) error {

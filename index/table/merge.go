@@ -27,12 +27,12 @@ func (k Keep) all() bool { return k.Address == nil && k.Point == nil }
 
 // Merge makes one segment of each tier that has many, until none has; with a keep that may drop something, one of all
 // segments. It removes segments that it finds damaged, so that their packs are named no more. Any number of processes may
-// merge at once; without keep, one leaves the work to another that is at it.
+// merge at once; without keep, one leaves the work to another that is at it. The table is refreshed when Merge returns.
 func (t *Table) Merge(ctx context.Context, keep Keep) error {
 	unlock, locked := lockDir(t.dir)
 	defer unlock()
 	if !locked && keep.all() {
-		return nil
+		return t.Refresh()
 	}
 	for more := true; more; {
 		if _, err := t.sweepDamaged(); err != nil {

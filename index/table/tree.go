@@ -36,7 +36,7 @@ func (t tree) bucket(name []byte) (tree, error) {
 		return tree{}, err
 	}
 	if v == nil {
-		return tree{}, ErrForeign
+		return tree{}, damaged("no bucket %q", name)
 	}
 	b := tree{m: t.m, keys: int64(order.Uint64(v[8:bucketSize]))}
 	if root := order.Uint64(v); root != 0 {
