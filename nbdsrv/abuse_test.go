@@ -214,13 +214,13 @@ func TestEndlessList(t *testing.T) {
 }
 
 // broken is a catalog that fails.
-type broken struct{ catalog }
+type broken struct{}
 
-func (*broken) Open(context.Context, string) (nbdsrv.Export, error) {
+func (broken) Open(context.Context, string) (nbdsrv.Export, error) {
 	return nil, errors.New("secret of the operator")
 }
 
-func (*broken) Names(context.Context) iter.Seq2[string, error] {
+func (broken) Names(context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if yield("first", nil) {
 			yield("", errors.New("secret of the operator"))
@@ -232,7 +232,7 @@ func (*broken) Names(context.Context) iter.Seq2[string, error] {
 func TestBrokenCatalog(t *testing.T) {
 	t.Parallel()
 	var heard atomic.Int64
-	socket := serve(t, &broken{}, nbdsrv.Options{OnError: func(err error) {
+	socket := serve(t, broken{}, nbdsrv.Options{OnError: func(err error) {
 		if strings.Contains(err.Error(), "secret") {
 			heard.Add(1)
 		}

@@ -60,7 +60,7 @@ func one(e nbdsrv.Export) *catalog {
 }
 
 // serve serves cat on a private socket until the test ends, and then checks that nothing is left open.
-func serve(t *testing.T, cat nbdsrv.Catalog, opts nbdsrv.Options) (socket string) {
+func serve(t testing.TB, cat nbdsrv.Catalog, opts nbdsrv.Options) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "v")
 	if err != nil {

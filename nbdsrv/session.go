@@ -133,6 +133,7 @@ func (t *session) drain(r proto.Request) error {
 	if r.Length > maxRequest {
 		return fmt.Errorf("write of %d bytes: %w", r.Length, errProtocol)
 	}
+	t.replies.flush()
 	if _, err := io.CopyN(io.Discard, t.r, int64(r.Length)); err != nil {
 		return fmt.Errorf("payload of a write: %w", err)
 	}
