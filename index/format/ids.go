@@ -19,8 +19,8 @@ func ParseUUID(s string) (u UUID, err error) {
 	if len(s) != 2*len(u) {
 		return u, malformed("%q is not 32 hexadecimal digits", s)
 	}
-	if _, err := hex.Decode(u[:], []byte(s)); err != nil {
-		return u, malformed("%q is not 32 hexadecimal digits", s)
+	if _, err := hex.Decode(u[:], []byte(s)); err != nil || u.String() != s { // no capitals: a name has one form
+		return UUID{}, malformed("%q is not 32 hexadecimal digits", s)
 	}
 	return u, nil
 }
@@ -36,8 +36,8 @@ func ParsePackID(s string) (p PackID, err error) {
 	if len(s) != 2*len(p) {
 		return p, malformed("%q is not 16 hexadecimal digits", s)
 	}
-	if _, err := hex.Decode(p[:], []byte(s)); err != nil {
-		return p, malformed("%q is not 16 hexadecimal digits", s)
+	if _, err := hex.Decode(p[:], []byte(s)); err != nil || p.String() != s {
+		return PackID{}, malformed("%q is not 16 hexadecimal digits", s)
 	}
 	return p, nil
 }

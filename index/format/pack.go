@@ -153,6 +153,9 @@ func (s Slot) AppendTo(b []byte) []byte {
 
 // ParseSlot reads the first 6 bytes of b.
 func ParseSlot(b []byte) (s Slot, err error) {
+	if len(b) < SlotSize {
+		return s, malformed("slot cut to %d bytes", len(b))
+	}
 	s = Slot{binary.LittleEndian.Uint32(b), Codec(b[4])}
 	if s.Len <= TagSize || s.Len > MaxBlock || b[5] != 0 {
 		return s, malformed("slot of %d bytes with flags %#x", s.Len, b[5])

@@ -18,6 +18,7 @@ const (
 	fieldHeader = 6
 	critical    = 1 << 15
 	maxRecord   = 64 << 20 // bytes; the largest is a manifest with its configuration blobs
+	maxFields   = 1 << 16  // of a record: 6 bytes of an empty disk would become 400 in memory, without a bound
 )
 
 // An Extra is a field that this release does not know and carries along.
@@ -65,7 +66,10 @@ func decode(r record, b []byte) error {
 	for _, f := range r.fields() {
 		known[f.tag&^critical] = f
 	}
-	for rest := b; len(rest) > 0; {
+	for rest, n := b, 0; len(rest) > 0; n++ {
+		if n == maxFields {
+			return malformed("record of more than %d fields", maxFields)
+		}
 		if len(rest) < fieldHeader {
 			return malformed("record ends inside a field")
 		}

@@ -244,3 +244,18 @@ func TestCancelIsNotShared(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// TestDiffOfHeights compares disks with data to larger and smaller ones that are all zero.
+func TestDiffOfHeights(t *testing.T) {
+	t.Parallel()
+	for _, a := range sizes {
+		for _, b := range sizes {
+			s, d, e := newShelf(), newDisk(a), newDisk(b)
+			d.at[0] = format.Address{Pack: packID(1)}
+			m, _ := s.build(t, d, d.all(), nil, 0)
+			n, _ := s.build(t, e, e.all(), nil, 0)
+			checkDiff(t, point{d, m}, point{e, n})
+			checkDiff(t, point{e, n}, point{d, m})
+		}
+	}
+}
