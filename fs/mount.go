@@ -1,0 +1,105 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"vbfs/index"
+)
+
+// maxRequest is the length of the largest read in bytes: Linux sends no more than 1 MiB.
+const maxRequest = 1 << 20
+
+// A Mounted is a repository that is mounted. Exactly one of Wait and Unmount ends it.
+type Mounted struct {
+	server *fuse.Server
+	point  string
+	served chan struct{} // closed when the kernel has let go of the mount
+}
+
+// Mount lists the points, so that a repository that cannot be read is told of now, and mounts the repository on an empty
+// directory: ErrMountPoint otherwise. repo has to stay open until the mount has ended.
+func Mount(ctx context.Context, mountpoint string, repo *index.Repository, o Options) (*Mounted, error) {
+	if err := checkMountPoint(mountpoint); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	t, err := newTree(repo, o.OnError)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := t.listing(ctx); err != nil {
+		return nil, err
+	}
+	raw := fusefs.NewNodeFS(newRoot(t), &fusefs.Options{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())})
+	server, err := fuse.NewServer(raw, mountpoint, mountOptions(o))
+	if err != nil {
+		return nil, fmt.Errorf("mount on %s: %w", mountpoint, err)
+	}
+	m := &Mounted{server: server, point: mountpoint, served: make(chan struct{})}
+	go func() {
+		defer close(m.served)
+		server.Serve()
+	}()
+	if err := server.WaitMount(); err != nil {
+		return nil, errors.Join(fmt.Errorf("mount on %s: %w", mountpoint, err), m.Unmount())
+	}
+	setReadAhead(mountpoint, o.ReadAhead)
+	return m, nil
+}
+
+func mountOptions(o Options) *fuse.MountOptions {
+	return &fuse.MountOptions{
+		AllowOther:           o.AllowOther,
+		Debug:                o.Debug,
+		Name:                 "vbfs",
+		FsName:               "vbfs",
+		Options:              []string{"ro"},
+		DirectMount:          true, // as root; others go by fusermount3
+		MaxWrite:             maxRequest,
+		MaxReadAhead:         maxRequest,
+		EnableSymlinkCaching: true,
+		DisableSplice:        true, // a full request and its header do not fit a pipe
+		PanicHandler: func(v any) fuse.Status {
+			o.OnError(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+			return fuse.EIO
+		},
+	}
+}
+
+// Wait returns when the mount was ended from outside, or ends it when ctx does.
+func (m *Mounted) Wait(ctx context.Context) error {
+	select {
+	case <-m.served:
+		return nil
+	case <-ctx.Done():
+		return m.Unmount()
+	}
+}
+
+// letGo is how long readers have to finish when a mount ends that is in use.
+const letGo = 2 * time.Second
+
+// Unmount ends the mount. One that is in use is taken out of the tree all the same; when its files do not get closed
+// soon, the error is ErrBusy.
+func (m *Mounted) Unmount() error {
+	if err := m.server.Unmount(); err != nil {
+		if err := detach(m.point); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: was unmounted meanwhile
+			return fmt.Errorf("unmount %s: %w", m.point, err)
+		}
+	}
+	select {
+	case <-m.served:
+		return nil
+	case <-time.After(letGo):
+		return fmt.Errorf("unmount %s: %w", m.point, ErrBusy)
+	}
+}
