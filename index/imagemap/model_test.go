@@ -200,6 +200,13 @@ func check(t testing.TB, r *rand.Rand, m *Map, d *disk) {
 	if got, want := collect(t, m, all), d.runs(all); !slices.Equal(got, want) {
 		t.Fatalf("runs of the disk:\n%v, not\n%v", got, want)
 	}
+	for _, run := range d.runs(all) { // the model joins runs with the same code: what it joined is what each block has
+		for n := run.First; n < run.End() && run.Kind == format.Data; n++ {
+			if run.Address(n) != d.at[n] {
+				t.Fatalf("block %d of %v lies at %v", n, run, d.at[n])
+			}
+		}
+	}
 	if m.Digest() != d.digest() {
 		t.Fatal("wrong digest")
 	}
