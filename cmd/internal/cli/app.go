@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"slices"
@@ -38,6 +39,8 @@ type App struct {
 // Main runs the program and ends the process.
 func Main(name, short string, commands func(*App) []*cobra.Command) {
 	a := &App{name: name, stdout: os.Stdout, stderr: os.Stderr}
+	log.SetFlags(0)
+	log.SetOutput(detailWriter{a}) // of libraries that log by themselves
 	os.Exit(a.run(short, commands(a), os.Args[1:]))
 }
 

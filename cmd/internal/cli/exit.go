@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,17 +12,18 @@ import (
 
 // Exit codes: those of restic, which scripts know, and Damaged.
 const (
-	Done         = 0
-	Failed       = 1   // nothing new was made
-	BadUsage     = 2   //
-	Partly       = 3   // some machines or disks failed
-	Damaged      = 4   // the repository is
-	NotFound     = 10  // no such repository, machine or point
-	Locked       = 11  //
-	NoPassword   = 12  // a wrong one, or none
-	Interrupted  = 130 // by SIGINT or SIGTERM, cleaned up
-	passwordHint = "give the password by VBACKUP_PASSWORD_FILE, VBACKUP_PASSWORD_COMMAND, VBACKUP_PASSWORD or --password-file"
+	Done        = 0
+	Failed      = 1   // nothing new was made
+	BadUsage    = 2   //
+	Partly      = 3   // some machines or disks failed
+	Damaged     = 4   // the repository is
+	NotFound    = 10  // no such repository, machine or point
+	Locked      = 11  //
+	NoPassword  = 12  // a wrong one, or none
+	Interrupted = 130 // by SIGINT or SIGTERM, cleaned up
 )
+
+const passwordSources = "VBACKUP_PASSWORD_FILE, VBACKUP_PASSWORD_COMMAND, VBACKUP_PASSWORD or --password-file"
 
 // A verdict is what an error means to the caller of the program.
 type verdict struct {
@@ -32,11 +34,11 @@ type verdict struct {
 
 // verdicts are tried in this order.
 var verdicts = []verdict{
-	{errNoPassword, NoPassword, passwordHint},
+	{errNoPassword, NoPassword, "give it by " + passwordSources},
 	{index.ErrNoRepository, NotFound, "name an existing one with -r or VBACKUP_REPO, or make it with: vbackup init"},
 	{index.ErrExists, Failed, "take another directory"},
 	{index.ErrNotEncrypted, NoPassword, "if it really was made with --no-encryption, unset the password's variables"},
-	{index.ErrPassword, NoPassword, "check where the password comes from: " + passwordHint},
+	{index.ErrPassword, NoPassword, "check what it comes from: " + passwordSources},
 	{index.ErrLocked, Locked, "try again later, or wait with --wait-lock"},
 	{index.ErrNewer, Failed, "use a newer release of this program"},
 	{index.ErrCorrupt, Damaged, "find out what is hit with: vbackup verify --read-data"},
@@ -63,20 +65,17 @@ func classify(ctx context.Context, err error) (code int, hint string) {
 	if errors.As(err, &t) {
 		return int(t), ""
 	}
-	var u *usageError
-	if errors.As(err, &u) {
-		return BadUsage, u.hint
-	}
 	var h *hinted
 	if errors.As(err, &h) {
 		hint = h.hint
 	}
+	var u *usageError
+	if errors.As(err, &u) {
+		return BadUsage, cmp.Or(hint, u.hint)
+	}
 	for _, v := range verdicts {
 		if errors.Is(err, v.err) {
-			if hint == "" {
-				hint = v.hint
-			}
-			return v.code, hint
+			return v.code, cmp.Or(hint, v.hint)
 		}
 	}
 	return Failed, hint

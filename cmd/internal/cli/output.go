@@ -58,6 +58,14 @@ func (a *App) message(l level, format string, args ...any) {
 	fmt.Fprintln(a.stderr, text)
 }
 
+// A detailWriter makes messages of what is written to it.
+type detailWriter struct{ app *App }
+
+func (w detailWriter) Write(p []byte) (int, error) {
+	w.app.Detail("%s", trimNewline(string(p)))
+	return len(p), nil
+}
+
 // Stdout is for results that are neither lines nor JSON: the bytes of a disk.
 func (a *App) Stdout() io.Writer { return a.stdout }
 

@@ -92,7 +92,7 @@ func notEmpty(p []byte, err error, source string) ([]byte, error) {
 // Ask asks for a password on the terminal, twice when it is a new one.
 func (a *App) Ask(ctx context.Context, what string, twice bool) ([]byte, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return nil, fmt.Errorf("%w for the %s was given, and there is no terminal to ask on", errNoPassword, what)
+		return nil, fmt.Errorf("%w was given, and there is no terminal to ask on", errNoPassword)
 	}
 	p, err := a.askOnce(ctx, "Password for the "+what+": ")
 	if err != nil {

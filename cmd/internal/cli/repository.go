@@ -32,28 +32,39 @@ func (a *App) Place() (string, error) {
 // WithRepository opens the repository, runs work with it and closes it. cache is bytes of decoded blocks to keep; 0 is
 // the default.
 func (a *App) WithRepository(ctx context.Context, cache int64, work func(*index.Repository) error) error {
-	place, err := a.Place()
-	if err != nil {
-		return err
-	}
-	password, err := a.repositorySecret().Read(ctx)
-	if err != nil {
-		return err
-	}
-	return a.with(ctx, place, index.OpenOptions{
-		Password: password,
-		Ask:      func() ([]byte, error) { return a.Ask(ctx, "repository "+place, false) },
-		Cache:    cache,
-	}, work)
+	_, err := a.unlock(ctx, cache, work)
+	return err
 }
 
-// WithPassword is WithRepository for who has asked already.
+// WithPassword is WithRepository for who has the password.
 func (a *App) WithPassword(ctx context.Context, cache int64, password []byte, work func(*index.Repository) error) error {
 	place, err := a.Place()
 	if err != nil {
 		return err
 	}
 	return a.with(ctx, place, index.OpenOptions{Password: password, Cache: cache}, work)
+}
+
+// Password opens the repository to see that it can be opened, and gives the password that it took: nil for none.
+func (a *App) Password(ctx context.Context) ([]byte, error) {
+	return a.unlock(ctx, 0, func(*index.Repository) error { return nil })
+}
+
+// unlock runs work with the repository and gives the password that opened it.
+func (a *App) unlock(ctx context.Context, cache int64, work func(*index.Repository) error) (password []byte, err error) {
+	place, err := a.Place()
+	if err != nil {
+		return nil, err
+	}
+	if password, err = a.repositorySecret().Read(ctx); err != nil {
+		return nil, err
+	}
+	ask := func() (p []byte, err error) {
+		password, err = a.Ask(ctx, "repository "+place, false)
+		return password, err
+	}
+	err = a.with(ctx, place, index.OpenOptions{Password: password, Ask: ask, Cache: cache}, work)
+	return password, err
 }
 
 func (a *App) with(ctx context.Context, place string, o index.OpenOptions, work func(*index.Repository) error) error {
