@@ -177,15 +177,12 @@ func TestNumbersAreStable(t *testing.T) {
 	}
 }
 
-// Two writers that begin at once make two machines of one name, whose points may have one name, too.
+// Two machines may come to have one name, and their points, too.
 func TestMachinesOfOneName(t *testing.T) {
 	l := newLab(t, index.InitOptions{NoEncryption: true})
-	a := l.begin(shot{machine: "twin", at: second(1), disks: []disk{plain("vda", []byte("first"))}})
-	b := l.begin(shot{machine: "twin", at: second(1), disks: []disk{plain("vda", []byte("other"))}})
-	for _, w := range []*index.Writer{a, b} {
-		_, err := w.Commit(t.Context())
-		check(t, err)
-	}
+	rename := func(m *format.Manifest) { m.MachineName = "twin" }
+	l.backup(shot{machine: "a", at: second(1), disks: []disk{plain("vda", []byte("first"))}, edit: rename})
+	l.backup(shot{machine: "b", at: second(1), disks: []disk{plain("vda", []byte("other"))}, edit: rename})
 	dir := l.mount(fs.Options{})
 	for _, pattern := range []string{"machines/twin/2026*/disks/vda.raw", "by-date/2026-11-20/20-03-01Z/*/disks/vda.raw"} {
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
