@@ -15,7 +15,8 @@ import (
 )
 
 // Commit makes the point exist, in the order in which it must be right. Workers have to be closed before. After an error
-// the point does not exist, and Abort cleans up.
+// the point does not exist, and Abort cleans up. What could not be tidied up once the point existed is a warning of the
+// manifest that it returns.
 func (w *Writer) Commit(ctx context.Context) (*format.Manifest, error) {
 	if w.ended || w.open > 0 {
 		return nil, errors.New("commit of a point whose workers are not closed, or that has ended")
@@ -46,7 +47,10 @@ func (w *Writer) Commit(ctx context.Context) (*format.Manifest, error) {
 	w.ended = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
-	return m, errors.Join(r.dropSession(ctx, m.Point), r.mergeTable(ctx))
+	if err := errors.Join(r.dropSession(ctx, m.Point), r.mergeTable(ctx)); err != nil {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("not tidied up: %v", err))
+	}
+	return m, nil
 }
 
 // finishDisks completes the records of the disks, in order of their names.
