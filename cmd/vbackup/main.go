@@ -16,8 +16,8 @@ func main() {
 
 func commands(app *cli.App) []*cobra.Command {
 	all := []*cobra.Command{
-		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), restoreCommand(app),
-		doctorCommand(app),
+		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), diffCommand(app), restoreCommand(app),
+		verifyCommand(app), rebuildCommand(app), statsCommand(app), keyCommand(app), doctorCommand(app),
 	}
 	for _, name := range []string{
 		"import", "forget", "prune", "protect", "copy", "repair", "unlock", "vsphere", "libvirt",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -53,8 +54,26 @@ func listPoints(ctx context.Context, app *cli.App, repo *index.Repository, machi
 		}
 	}
 	if app.Flags.JSON {
-		return listJSON(app, points)
+		err = listJSON(app, points)
+	} else {
+		err = listTable(app, points)
 	}
+	return errors.Join(err, tellDamaged(ctx, app, repo))
+}
+
+// tellDamaged names the points that no list has because their manifests are damaged.
+func tellDamaged(ctx context.Context, app *cli.App, repo *index.Repository) error {
+	damaged, err := repo.Damaged(ctx)
+	if err != nil || damaged == nil {
+		return err
+	}
+	for _, err := range damaged {
+		app.Tell(ctx, fmt.Errorf("a point is not listed: %w", err))
+	}
+	return cli.Told(cli.Damaged)
+}
+
+func listTable(app *cli.App, points []*format.Manifest) error {
 	t := app.Table("POINT", "ID", "LEVEL", "CONSISTENCY", "DISKS", "SIZE", "CHANGED", "NEW", "STORED")
 	for _, p := range points {
 		t.Row(pointRow(p)...)

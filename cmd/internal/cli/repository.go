@@ -103,7 +103,7 @@ func (a *App) NewRepository(ctx context.Context, o index.InitOptions) (place str
 		return "", err
 	}
 	if !o.NoEncryption {
-		if o.Password, err = a.newPassword(ctx, "new repository "+place); err != nil {
+		if o.Password, err = a.NewPassword(ctx, a.repositorySecret(), "new repository "+place); err != nil {
 			return "", err
 		}
 	}
@@ -138,11 +138,34 @@ func checkEmpty(place string) error {
 	return Hint(fmt.Errorf("%s: the directory is not empty", place), "take an empty directory, or one that does not exist")
 }
 
-// newPassword gives the password that a repository or key slot gets.
-func (a *App) newPassword(ctx context.Context, what string) ([]byte, error) {
-	p, err := a.repositorySecret().Read(ctx)
+// NewPassword gives the password of a new key slot: from the secret's sources, else asked for twice.
+func (a *App) NewPassword(ctx context.Context, s Secret, what string) ([]byte, error) {
+	p, err := s.Read(ctx)
 	if p != nil || err != nil {
 		return p, err
 	}
 	return a.Ask(ctx, what, true)
+}
+
+// WithKeys opens the repository's key slots, runs work with them and gives back what they hold open.
+func (a *App) WithKeys(ctx context.Context, work func(*index.Keys) error) error {
+	place, err := a.Place()
+	if err != nil {
+		return err
+	}
+	store, err := openStore(place)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	password, err := a.repositorySecret().Read(ctx)
+	if err != nil {
+		return err
+	}
+	ask := func() ([]byte, error) { return a.Ask(ctx, "repository "+place, false) }
+	keys, err := index.OpenKeys(ctx, store, index.OpenOptions{Password: password, Ask: ask})
+	if err != nil {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	return work(keys)
 }

@@ -67,8 +67,13 @@ func ParseSize(s string) (int64, error) {
 // SizeFlag is a flag in bytes.
 type SizeFlag int64
 
-// String writes the default.
-func (f *SizeFlag) String() string { return Size(int64(*f)) }
+// String writes the default; nothing when that is no size at all.
+func (f *SizeFlag) String() string {
+	if *f == 0 {
+		return ""
+	}
+	return Size(int64(*f))
+}
 
 // Type is for the help text.
 func (f *SizeFlag) Type() string { return "SIZE" }
