@@ -189,3 +189,10 @@ func TestVMDK(t *testing.T) {
 		t.Errorf("a descriptor that cannot name its disk: %v", err)
 	}
 }
+
+func blocksOf(t *testing.T, name string) int64 {
+	t.Helper()
+	var st unix.Stat_t
+	check(t, unix.Stat(name, &st))
+	return st.Blocks
+}

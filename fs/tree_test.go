@@ -197,17 +197,17 @@ func TestMachinesOfOneName(t *testing.T) {
 	}
 }
 
-// 10,000 points are listed and entered without delay.
+// Many points are listed and entered without delay.
 func TestManyPoints(t *testing.T) {
 	l := newLab(t, index.InitOptions{NoEncryption: true})
-	for i := range 500 {
+	for i := range 200 {
 		l.backup(shot{machine: "m", at: second(0).Add(time.Duration(i) * time.Hour)})
 	}
 	dir := l.mount(fs.Options{})
 	start := time.Now()
 	entries, err := os.ReadDir(filepath.Join(dir, "machines/m"))
 	check(t, err)
-	if len(entries) != 501 {
+	if len(entries) != 201 {
 		t.Errorf("%d entries", len(entries))
 	}
 	for _, e := range entries {
