@@ -45,7 +45,7 @@ func TestLongNames(t *testing.T) {
 // TestHugeOptions: CVE-2017-15119 was 4 GiB of an unknown option that was read to its end.
 func TestHugeOptions(t *testing.T) {
 	t.Parallel()
-	socket := serve(t, one(small()), nbdsrv.Options{})
+	socket := serve(t, one(small()), nbdsrv.Options{HandshakeTimeout: time.Hour})
 	c := dial(t, socket)
 	for _, n := range []int{0, 1, 32 << 10, 32<<10 + 1, 1 << 20} {
 		c.want(999, make([]byte, n), c.refusal(n))

@@ -1,11 +1,13 @@
 package nbdsrv_test
 
 import (
+	"net"
 	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"vbfs/nbdsrv"
 	"vbfs/nbdsrv/exporttest"
@@ -45,17 +47,34 @@ func TestVanish(t *testing.T) {
 	eventually(t, "no session left", func() bool { return goroutines("(*session)") == 0 })
 }
 
-// TestGoodbye: requests that came before DISC are answered before the connection ends.
+// TestGoodbye: requests that came before DISC are answered before the connection ends, however long they take.
 func TestGoodbye(t *testing.T) {
 	t.Parallel()
 	m, plain := exporttest.Random(1<<20, 64<<10, 17)
-	c := enter(t, serve(t, one(m), nbdsrv.Options{}), "", false)
+	g := &gate{Export: m, open: make(chan struct{})}
+	c := enter(t, serve(t, one(g), nbdsrv.Options{}), "", false)
 	r := proto.Request{Length: 500_000}
 	c.write(proto.Request{Type: proto.CmdDisc}.Append(r.Append(nil)))
+	time.Sleep(50 * time.Millisecond)
+	close(g.open)
 	if a := c.answer(r); string(a.data) != string(plain[:500_000]) {
 		t.Error("wrong bytes")
 	}
 	c.wantClosed()
+}
+
+// TestHalfClosed: a client that sends no more and reads nothing either has gone, too.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	m, _ := exporttest.Random(8<<20, 64<<10, 19)
+	cat := one(m)
+	c := enter(t, serve(t, cat, nbdsrv.Options{}), "", false)
+	c.write(proto.Request{Length: 8 << 20}.Append(nil))
+	c.read(100) // the reply is on its way
+	if err := c.Conn.(*net.UnixConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the export closed", func() bool { return cat.closed.Load() == 1 })
 }
 
 // gate is an export whose reads wait.
