@@ -77,8 +77,8 @@ func TestWrongNodesAreRefused(t *testing.T) {
 			if _, err := m.Leaf(ctx, n/format.LeafSize); !errors.Is(err, format.ErrMalformed) {
 				t.Errorf("leaf: %v", err)
 			}
-			if err := m.Verify(ctx, nil, func(int64, *format.Leaf) error { return nil }); !errors.Is(err, format.ErrMalformed) {
-				t.Errorf("verify: %v", err)
+			if err := surveyed(ctx, m, nil); !errors.Is(err, format.ErrMalformed) {
+				t.Errorf("survey: %v", err)
 			}
 			yes := func(uint8, int64, format.Child) (bool, error) { return true, nil }
 			if err := m.Walk(ctx, yes, func(Run) error { return nil }); !errors.Is(err, format.ErrMalformed) {
@@ -101,18 +101,18 @@ func lastError[T any](seq func(func(T, error) bool)) (last error) {
 	return last
 }
 
-func TestVerifySeesWrongSum(t *testing.T) {
+func TestSurveySeesWrongSum(t *testing.T) {
 	t.Parallel()
 	s := newShelf()
 	m, d, _ := full(t, s)
 	l := d.leaf(3)
 	l.Digest.Lo++
-	if err := forge(t, s, m, 1, 3, l.Marshal()).Verify(t.Context(), nil, func(int64, *format.Leaf) error { return nil }); !errors.Is(err, format.ErrMalformed) {
+	if err := surveyed(t.Context(), forge(t, s, m, 1, 3, l.Marshal()), nil); !errors.Is(err, format.ErrMalformed) {
 		t.Errorf("a leaf's digest: %v", err)
 	}
 	in := *m.root.inner
 	in.Digest.Hi++
-	if err := s.open(t, in.Marshal(), m.size).Verify(t.Context(), nil, func(int64, *format.Leaf) error { return nil }); !errors.Is(err, format.ErrMalformed) {
+	if err := surveyed(t.Context(), s.open(t, in.Marshal(), m.size), nil); !errors.Is(err, format.ErrMalformed) {
 		t.Errorf("the root's digest: %v", err)
 	}
 }

@@ -221,7 +221,7 @@ func check(t testing.TB, r *rand.Rand, m *Map, d *disk) {
 			t.Fatalf("leaf %d: %v, %v", n/format.LeafSize, l, err)
 		}
 	}
-	if err := m.Verify(ctx, nil, func(i int64, l *format.Leaf) error {
+	if err := surveyed(ctx, m, func(i int64, l *format.Leaf) error {
 		if !equalLeaves(l, d.leaf(i)) {
 			return fmt.Errorf("leaf %d differs", i)
 		}

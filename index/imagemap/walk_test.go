@@ -83,10 +83,7 @@ func TestWalkGivesErrors(t *testing.T) {
 	if err := m.Walk(t.Context(), yes, func(Run) error { return boom }); err != boom {
 		t.Errorf("run: %v", err)
 	}
-	if err := m.Verify(t.Context(), no, func(int64, *format.Leaf) error { return nil }); err != boom {
-		t.Errorf("verify visit: %v", err)
-	}
-	if err := m.Verify(t.Context(), nil, func(int64, *format.Leaf) error { return boom }); err != boom {
-		t.Errorf("verify leaf: %v", err)
+	if err := surveyed(t.Context(), m, func(int64, *format.Leaf) error { return boom }); err != boom {
+		t.Errorf("survey: %v", err)
 	}
 }
