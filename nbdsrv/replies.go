@@ -20,6 +20,7 @@ const (
 type replies struct {
 	conn   net.Conn
 	coming atomic.Int32 // goroutines that will hold mu soon
+	unsent atomic.Bool  // pending holds something that nobody is sending
 
 	mu      sync.Mutex // guards what follows, and writing to conn
 	pending []byte     // whole replies that are not sent yet
@@ -37,14 +38,19 @@ func (q *replies) send(p []byte, more bool) error {
 		return q.write(p)
 	}
 	q.pending = append(q.pending, p...)
+	q.unsent.Store(true)
 	if last && !more || len(q.pending) >= pendingMax {
 		return q.write(nil)
 	}
 	return q.err
 }
 
-// flush sends what waits.
+// flush sends what waits. When nothing does it returns at once: the reader, which calls it, must not wait for a worker
+// whose client takes its time, or it would not notice that the client has gone.
 func (q *replies) flush() error {
+	if !q.unsent.Load() {
+		return nil
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.write(nil)
@@ -52,6 +58,7 @@ func (q *replies) flush() error {
 
 // write sends what waits, and p behind it. A connection that fails is closed, so that its reader learns of it.
 func (q *replies) write(p []byte) error {
+	q.unsent.Store(false)
 	switch {
 	case q.err != nil:
 	case len(p) == 0 && len(q.pending) == 0:
