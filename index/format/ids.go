@@ -11,6 +11,9 @@ type UUID [16]byte
 // String gives the UUID as 32 hexadecimal digits, as names of objects have it.
 func (u UUID) String() string { return hex.EncodeToString(u[:]) }
 
+// MarshalText gives what String gives.
+func (u UUID) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
 // IsZero reports whether u is unset.
 func (u UUID) IsZero() bool { return u == UUID{} }
 
@@ -30,6 +33,9 @@ type PackID [8]byte
 
 // String gives the ID as 16 hexadecimal digits.
 func (p PackID) String() string { return hex.EncodeToString(p[:]) }
+
+// MarshalText gives what String gives.
+func (p PackID) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // ParsePackID reads what String gives.
 func ParsePackID(s string) (p PackID, err error) {

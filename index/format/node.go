@@ -114,3 +114,17 @@ func (l *packList) number(p PackID) uint8 {
 	l.ids = append(l.ids, p)
 	return uint8(len(l.ids) - 1)
 }
+
+// DecodeNode reads a node of either form: a *Leaf or an *Inner.
+func DecodeNode(b []byte) (any, error) {
+	h, _, err := parseHead(b)
+	if err != nil {
+		return nil, err
+	}
+	if h.level == 1 {
+		var l Leaf
+		return &l, l.Unmarshal(b)
+	}
+	var n Inner
+	return &n, n.Unmarshal(b)
+}

@@ -117,6 +117,9 @@ func (p *Reader) Size() int64 { return p.footer.Size() }
 // Len counts the slots.
 func (p *Reader) Len() int { return len(p.ends) }
 
+// Codec tells how the block in a slot, of which there is one, is compressed.
+func (p *Reader) Codec(slot uint16) format.Codec { return p.codecs[slot] }
+
 // cost is what the reader takes in memory, in bytes: 5 a slot, and its ciphers' key schedules.
 func (p *Reader) cost() int64 { return int64(5*len(p.ends)) + 2<<10 }
 
