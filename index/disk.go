@@ -15,7 +15,7 @@ import (
 // Counts are what a disk's capture came to, in bytes of the disk but for Stored. They may be read while it goes on.
 type Counts struct {
 	Read    atomic.Int64 // from the source, and found to be zero without reading; counted by the engine
-	Changed atomic.Int64 // of blocks that differ from the parent
+	Changed atomic.Int64 // of blocks that differ from the parent, of the data when there is none
 	New     atomic.Int64 // of blocks that the repository did not have
 	Stored  atomic.Int64 // that those take in packs
 }

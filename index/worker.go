@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"vbfs/index/block"
@@ -130,7 +129,7 @@ func (l *LeafWriter) Zero(ctx context.Context, r block.Range) error {
 		if err := l.replace(ctx, n); err != nil {
 			return err
 		}
-		if kind, _ := l.before(n); kind != format.Zero {
+		if r, there := l.before(n); there && r.Kind != format.Zero {
 			l.d.Counts.Changed.Add(int64(block.Len(n, l.d.disk.Size)))
 		}
 		l.k.edit.SetZero(int(n - l.first))
@@ -155,25 +154,22 @@ func (l *LeafWriter) replace(ctx context.Context, n int64) error {
 	return nil
 }
 
-// before tells what block n is in the parent: unknown when the parent has no such block.
-func (l *LeafWriter) before(n int64) (format.RunKind, format.Address) {
+// before gives the run that block n is in in the parent, if the parent has it.
+func (l *LeafWriter) before(n int64) (r format.Run, there bool) {
 	i := int(n - l.first)
 	if l.parent == nil || i >= l.parent.N {
-		return format.Unknown, format.Address{}
+		return r, false
 	}
-	r := l.parent.Find(i)
-	if r.Kind != format.Data {
-		return r.Kind, format.Address{}
-	}
-	return r.Kind, r.Address(i)
+	return l.parent.Find(i), true
 }
 
 // place finds where the block is already, first where the parent has it, or stores it.
 func (l *LeafWriter) place(ctx context.Context, n int64, id block.ID, p []byte) (format.Address, error) {
 	repo := l.k.w.repo
-	kind, at := l.before(n)
-	if kind == format.Data && repo.holds(ctx, at, id) {
-		return at, nil
+	if r, there := l.before(n); there && r.Kind == format.Data {
+		if at := r.Address(int(n - l.first)); repo.holds(ctx, at, id) {
+			return at, nil
+		}
 	}
 	l.d.Counts.Changed.Add(int64(len(p)))
 	if at, ok := l.k.w.found.find(ctx, id); ok {
@@ -229,6 +225,3 @@ func (l *LeafWriter) Done(ctx context.Context) error {
 	l.d.leaves.Add(1)
 	return nil
 }
-
-// Trouble tells whether an error is of the parent, so that a full read gets around it.
-func Trouble(err error) bool { return errors.Is(err, ErrParent) }
