@@ -1,10 +1,10 @@
 package index
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"syscall"
@@ -17,51 +17,77 @@ import (
 // lease is after how long another host may try to break a session. It decides nothing about safety.
 const lease = 24 * time.Hour
 
-// openSession puts the session of a new point, then looks for others of the machine: of two that begin at once at least
-// one sees the other, and the one with the larger ID gives way.
+// Writers that begin at once may see each other and both give way: they try again after a moment of random length.
+const (
+	sessionTries  = 5
+	sessionMoment = 300 * time.Millisecond
+	together      = 2 * time.Second
+)
+
+// openSession puts the session of a new point, then looks for others of the machine. Of two writers that begin at once at
+// least one sees the other, so never do both go on.
 func (r *Repository) openSession(ctx context.Context, m *format.Manifest, base *format.Manifest) error {
+	for try := 1; ; try++ {
+		s, err := r.putSession(ctx, m, base)
+		if err != nil {
+			return err
+		}
+		other, err := r.otherWriter(ctx, s)
+		if err == nil && other == nil {
+			return nil
+		}
+		err = errors.Join(err, r.dropSession(context.WithoutCancel(ctx), s.Point))
+		if err != nil || try == sessionTries || s.Start.Sub(other.Start) > together {
+			return errors.Join(err, locked(other))
+		}
+		select {
+		case <-time.After(rand.N(sessionMoment)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func locked(s *format.Session) error {
+	if s == nil {
+		return nil
+	}
+	return fmt.Errorf("%s, by process %d on %s since %s: %w", s.Name, s.PID, s.Host, s.Start.Format(time.RFC3339), ErrLocked)
+}
+
+func (r *Repository) putSession(ctx context.Context, m *format.Manifest, base *format.Manifest) (*format.Session, error) {
 	now := time.Now().UTC()
-	s := format.Session{
+	s := &format.Session{
 		Point: m.Point, Machine: m.Machine, Name: m.MachineName, Host: hostname(), PID: int64(os.Getpid()),
 		Boot: bootID(), Start: now, Lease: now.Add(lease),
 	}
 	if base != nil {
 		s.Base = base.Point
 	}
-	name := sessionName(s.Point)
-	b, err := r.ring.Seal(format.KindSession, name, s.Marshal())
-	if err != nil {
-		return err
+	if err := r.put(ctx, format.KindSession, sessionName(s.Point), s.Marshal()); err != nil {
+		return nil, fmt.Errorf("open session: %w", err)
 	}
-	if err := object.PutBytes(ctx, r.store, name, b); err != nil {
-		return fmt.Errorf("open session: %w", err)
-	}
-	if err := r.giveWay(ctx, &s); err != nil {
-		return errors.Join(err, r.dropSession(context.WithoutCancel(ctx), s.Point))
-	}
-	return nil
+	return s, nil
 }
 
-func (r *Repository) giveWay(ctx context.Context, mine *format.Session) error {
+// otherWriter gives a live session of the same machine, and ends dead ones.
+func (r *Repository) otherWriter(ctx context.Context, mine *format.Session) (*format.Session, error) {
 	sessions, err := r.Sessions(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range sessions {
 		if s.Point == mine.Point || s.Name != mine.Name {
 			continue
 		}
 		if Alive(s) {
-			if s.Start.After(mine.Start.Add(-time.Second)) && bytes.Compare(mine.Point[:], s.Point[:]) < 0 {
-				continue // began together: the other one gives way
-			}
-			return fmt.Errorf("%s, by process %d on %s since %s: %w", s.Name, s.PID, s.Host, s.Start.Format(time.RFC3339), ErrLocked)
+			return s, nil
 		}
 		if err := r.Break(ctx, s); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // Sessions lists the writers at work, and those that died.

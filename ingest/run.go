@@ -97,12 +97,7 @@ func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error)
 		o.Progress = new(Progress)
 	}
 	r := &run{o: o, repo: repo, pace: newPacer(o.Rate)}
-	var err error
-	if r.parent, err = newest(ctx, repo, o.Machine); err != nil {
-		return nil, err
-	}
-	r.w, err = repo.Begin(ctx, index.BeginOptions{Machine: o.Machine, Tool: o.Tool, Host: o.Host, Base: r.parent})
-	if err != nil {
+	if err := r.session(ctx); err != nil {
 		return nil, err
 	}
 	m := &r.w.Manifest
@@ -115,6 +110,30 @@ func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error)
 		r.workers = append(r.workers, k)
 	}
 	return r, nil
+}
+
+// session begins the point upon the machine's newest one. Changes are since that one, so it has to be the newest still
+// when nobody else can add one.
+func (r *run) session(ctx context.Context) (err error) {
+	for {
+		if r.parent, err = newest(ctx, r.repo, r.o.Machine); err != nil {
+			return err
+		}
+		o := index.BeginOptions{Machine: r.o.Machine, Tool: r.o.Tool, Host: r.o.Host, Base: r.parent}
+		if r.w, err = r.repo.Begin(ctx, o); err != nil {
+			return err
+		}
+		now, err := newest(ctx, r.repo, r.o.Machine)
+		if err != nil {
+			return errors.Join(err, r.w.Abort(ctx))
+		}
+		if now == nil && r.parent == nil || now != nil && r.parent != nil && now.Point == r.parent.Point {
+			return nil
+		}
+		if err := r.w.Abort(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // newest gives the machine's newest complete point, whole; nil when there is none.
