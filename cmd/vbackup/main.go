@@ -20,7 +20,7 @@ func commands(app *cli.App) []*cobra.Command {
 		verifyCommand(app), rebuildCommand(app), statsCommand(app), keyCommand(app), doctorCommand(app),
 	}
 	for _, name := range []string{
-		"import", "forget", "prune", "protect", "copy", "repair", "unlock", "vsphere", "libvirt",
+		"import", "check", "forget", "prune", "protect", "copy", "repair", "unlock", "dump", "vsphere", "libvirt",
 	} {
 		all = append(all, cli.LaterCommand(name))
 	}

@@ -131,7 +131,7 @@ func (r *restoring) disk(ctx context.Context, p *format.Manifest, img *index.Ima
 		copied = func() error { return restore.Copy(ctx, img, t, o) }
 	}
 	if err := r.during(to, amount, &progress, copied); err != nil {
-		return fmt.Errorf("restore to %s: %w", to, err)
+		return fmt.Errorf("restore %s@%s:%s to %s: %w", p.MachineName, p.Name, img.Disk().Name, to, err)
 	}
 	return r.summary(p, img, to, amount, time.Since(start))
 }

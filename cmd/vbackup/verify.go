@@ -33,6 +33,7 @@ the second of seven parts. What is damaged is named, with the bytes of the disks
 		Example: `vbackup verify -r /srv/backup
 vbackup verify -r /srv/backup --read-data
 vbackup verify -r /srv/backup web01 db01@2026-11-19 --read-data=10%`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return v.run(cmd.Context(), args) },
 	}
 	f := cmd.Flags()

@@ -78,10 +78,7 @@ func (a *App) root(short string, commands []*cobra.Command, begun *bool) *cobra.
 	root := &cobra.Command{
 		Use: a.name, Short: short, Version: Version, Example: examples(commands),
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := refuseLater(cmd); err != nil {
-				return err
-			}
+		PersistentPreRunE: func(*cobra.Command, []string) error {
 			*begun = true
 			return a.openLog()
 		},
@@ -99,6 +96,7 @@ func (a *App) root(short string, commands []*cobra.Command, begun *bool) *cobra.
 	root.MarkPersistentFlagDirname("repo")
 	root.SetOut(a.stdout)
 	root.AddCommand(commands...)
+	refuseLaterFlags(root)
 	root.AddCommand(a.man(root))
 	return root
 }

@@ -38,11 +38,24 @@ func LaterFlags(cmd *cobra.Command, switches, values []string) {
 	}
 }
 
-func refuseLater(cmd *cobra.Command) (err error) {
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if _, ok := f.Annotations[later]; ok {
-			err = Later("%s --%s", cmd.CommandPath(), f.Name)
+// refuseLaterFlags has all commands refuse such flags before they look at their arguments.
+func refuseLaterFlags(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		refuseLaterFlags(c)
+	}
+	check := cmd.Args
+	if check == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) (err error) {
+		cmd.Flags().Visit(func(f *pflag.Flag) {
+			if _, ok := f.Annotations[later]; ok {
+				err = Later("%s --%s", cmd.CommandPath(), f.Name)
+			}
+		})
+		if err != nil {
+			return err
 		}
-	})
-	return err
+		return check(cmd, args)
+	}
 }

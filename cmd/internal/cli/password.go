@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -118,6 +119,10 @@ func (a *App) askOnce(ctx context.Context, prompt string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := echoOff(fd); err != nil {
+		return nil, err
+	}
+	defer term.Restore(fd, before)
 	fmt.Fprint(os.Stderr, prompt)
 	defer fmt.Fprintln(os.Stderr)
 	type answer struct {
@@ -133,6 +138,16 @@ func (a *App) askOnce(ctx context.Context, prompt string) ([]byte, error) {
 	case a := <-got:
 		return a.p, a.err
 	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+		return nil, ctx.Err()
 	}
+}
+
+// echoOff comes before the prompt: who answers at once is not shown either.
+func echoOff(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	t.Lflag &^= unix.ECHO
+	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }

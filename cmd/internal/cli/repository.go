@@ -82,13 +82,14 @@ func (a *App) with(ctx context.Context, place string, o index.OpenOptions, work 
 	return work(repo)
 }
 
-// openStore opens a directory; one that is not there holds no repository.
+// openStore opens a directory; what is none holds no repository.
 func openStore(place string) (*object.Local, error) {
-	store, err := object.OpenLocal(place)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	info, err := os.Stat(place)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s: %w", place, index.ErrNoRepository)
-	case err != nil:
+	}
+	store, err := object.OpenLocal(place)
+	if err != nil {
 		return nil, fmt.Errorf("open repository: %w", err)
 	}
 	return store, nil

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -52,16 +51,21 @@ func Size(n int64) string {
 // ParseSize reads bytes: a number, perhaps with K, M, G or T, which count by 1024; Ki, KiB and KB mean the same.
 func ParseSize(s string) (int64, error) {
 	number := strings.TrimRight(s, "KMGTiB")
-	unit := strings.TrimSuffix(strings.TrimSuffix(s[len(number):], "B"), "i")
-	shift := strings.Index("KMGT", unit)*10 + 10
-	if unit == "" {
-		shift = 0
-	}
+	factor, known := factors[s[len(number):]]
 	v, err := strconv.ParseFloat(number, 64)
-	if err != nil || len(unit) > 1 || shift < 0 || !(v >= 0) || v*math.Exp2(float64(shift)) >= 1<<62 {
+	if v *= factor; err != nil || !known || !(v >= 0 && v < 1<<62) { // NaN is neither
 		return 0, fmt.Errorf("%q is no size: say 100M or 1.5GiB", s)
 	}
-	return int64(v * math.Exp2(float64(shift))), nil
+	return int64(v), nil
+}
+
+// factors of the units that ParseSize knows.
+var factors = map[string]float64{
+	"": 1, "B": 1,
+	"K": 1 << 10, "KB": 1 << 10, "Ki": 1 << 10, "KiB": 1 << 10,
+	"M": 1 << 20, "MB": 1 << 20, "Mi": 1 << 20, "MiB": 1 << 20,
+	"G": 1 << 30, "GB": 1 << 30, "Gi": 1 << 30, "GiB": 1 << 30,
+	"T": 1 << 40, "TB": 1 << 40, "Ti": 1 << 40, "TiB": 1 << 40,
 }
 
 // SizeFlag is a flag in bytes.
