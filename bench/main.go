@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+)
+
+// Options are the flags.
+type options struct {
+	only    string
+	rounds  int
+	quick   bool
+	out     string
+	cache   string
+	profile string
+}
+
+func parse() (o options) {
+	flag.StringVar(&o.only, "only", "", "measure the rows alone that match the `REGEXP`")
+	flag.IntVar(&o.rounds, "rounds", 5, "valid rounds of each row")
+	flag.BoolVar(&o.quick, "quick", false, "a small image and small repositories: to try the benchmark, not the program")
+	flag.StringVar(&o.out, "out", "", "write the table to this `FILE` too")
+	flag.StringVar(&o.cache, "cache", "", "keep the image in this `DIRECTORY` (default vbfs-bench in the user's cache)")
+	flag.StringVar(&o.profile, "profile", "", "measure nothing; write CPU profiles of our side to this `DIRECTORY`")
+	flag.Parse()
+	return o
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, parse()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	only, err := regexp.Compile(o.only)
+	if err != nil {
+		return err
+	}
+	l, err := newLab(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if o.profile != "" {
+		return l.profile(ctx, o.profile)
+	}
+	results, err := l.measureAll(ctx, only)
+	if err != nil {
+		return err
+	}
+	text := report(l, results)
+	fmt.Print(text)
+	if o.out == "" {
+		return nil
+	}
+	return writeReport(o.out, text)
+}
+
+// measureAll measures row by row. One that cannot be measured is told of and does not keep the others from it.
+func (l *lab) measureAll(ctx context.Context, only *regexp.Regexp) (all []result, err error) {
+	for _, r := range rows() {
+		if !only.MatchString(r.work + " " + r.peer) {
+			continue
+		}
+		res, err := l.measure(ctx, r)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			l.say("%s: %v", r.work, err)
+			res = result{row: r, failed: err}
+		}
+		l.say("%s", res)
+		all = append(all, res)
+	}
+	return all, nil
+}
+
+func defaultCache() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "vbfs-bench"), err
+}

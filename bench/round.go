@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	drift    = 0.2 // how far the canary may move over a round
+	attempts = 3   // for each valid round, at most
+)
+
+// A round is one pair of figures.
+type round struct{ ours, peer, ratio float64 }
+
+// measure readies a row, warms it up and measures it.
+func (l *lab) measure(ctx context.Context, r row) (res result, err error) {
+	l.say("%s, %s: preparing", r.work, r.peer)
+	c, err := r.start(ctx, l)
+	if err != nil {
+		return res, err
+	}
+	if c.close != nil {
+		defer func() { err = errors.Join(err, c.close()) }()
+	}
+	if r.once {
+		one, err := pair(ctx, r, c)
+		return result{row: r, ours: one.ours, theirs: one.peer, ratio: one.ratio, valid: 1}, err
+	}
+	if _, err := pair(ctx, r, c); err != nil { // warm up
+		return res, err
+	}
+	valid, dropped, err := l.rounds(ctx, r, c)
+	if err != nil {
+		return res, err
+	}
+	res = result{row: r, valid: len(valid), dropped: len(dropped)}
+	if len(valid) == 0 { // told as what they are
+		valid = dropped
+	}
+	res.ours = median(valid, func(r round) float64 { return r.ours })
+	res.theirs = median(valid, func(r round) float64 { return r.peer })
+	res.ratio = median(valid, func(r round) float64 { return r.ratio })
+	return res, nil
+}
+
+// rounds gives the valid rounds and the others.
+func (l *lab) rounds(ctx context.Context, r row, c contest) (valid, dropped []round, err error) {
+	for len(valid) < l.o.rounds && len(valid)+len(dropped) < attempts*l.o.rounds {
+		one, quiet, err := l.round(ctx, r, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		if quiet {
+			valid = append(valid, one)
+		} else {
+			dropped = append(dropped, one)
+		}
+	}
+	return valid, dropped, nil
+}
+
+// round measures once, and tells whether the machine was quiet meanwhile.
+func (l *lab) round(ctx context.Context, r row, c contest) (one round, quiet bool, err error) {
+	before, err := l.canary(ctx)
+	if err != nil {
+		return one, false, err
+	}
+	if one, err = pair(ctx, r, c); err != nil {
+		return one, false, err
+	}
+	after, err := l.canary(ctx)
+	return one, max(before, after) <= min(before, after)*(1+drift), err
+}
+
+func pair(ctx context.Context, r row, c contest) (one round, err error) {
+	if one.ours, err = settled(ctx, c.ours); err != nil {
+		return one, err
+	}
+	if c.peer != nil {
+		if one.peer, err = settled(ctx, c.peer); err != nil {
+			return one, err
+		}
+	}
+	one.ratio = r.compare(one.ours, one.peer)
+	return one, nil
+}
+
+// settled measures when what was written before is on the disk, so that nobody pays for the one before.
+func settled(ctx context.Context, m measure) (float64, error) {
+	unix.Sync()
+	return m(ctx)
+}
+
+// canary reads the image.
+func (l *lab) canary(ctx context.Context) (float64, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	cmd := command(ctx, "cat", l.disk.path)
+	cmd.Stdout = null
+	return timed(cmd)
+}
+
+func median(rounds []round, of func(round) float64) float64 {
+	all := make([]float64, len(rounds))
+	for i, r := range rounds {
+		all[i] = of(r)
+	}
+	slices.Sort(all)
+	n := len(all)
+	return (all[(n-1)/2] + all[n/2]) / 2
+}
+
+// seconds gives how long work takes.
+func seconds(work func() error) (float64, error) {
+	start := time.Now()
+	err := work()
+	return time.Since(start).Seconds(), err
+}
