@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +18,18 @@ func begin(t *testing.T, l *clitest.Lab, args ...string) *clitest.Process {
 	p := l.Start("vbackup", append([]string{"backup", "--limit-rate", "4M"}, args...)...)
 	clitest.Until(t, "a session", func() bool { return len(sessions(t, l)) == 1 })
 	return p
+}
+
+// opened returns once the process has the file open.
+func opened(t *testing.T, p *clitest.Process, path string) {
+	t.Helper()
+	clitest.Until(t, "an open "+path, func() bool {
+		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.Process.Pid))
+		return err == nil && slices.ContainsFunc(files, func(f string) bool {
+			to, err := os.Readlink(f)
+			return err == nil && to == path
+		})
+	})
 }
 
 func sessions(t *testing.T, l *clitest.Lab) []string {
@@ -87,6 +101,7 @@ func TestSourceThatChanges(t *testing.T) {
 	l := clitest.NewPlain(t)
 	disk := l.Disk("web01.raw", 12)
 	p := begin(t, l, disk)
+	opened(t, p, disk)
 	l.Write(disk, 0, 1, 1)
 	if r := p.End(0); r.Code != 0 || !strings.Contains(r.Err, "warning: web01") {
 		t.Errorf("written to: exit code %d: %s", r.Code, r.Err)
@@ -96,6 +111,7 @@ func TestSourceThatChanges(t *testing.T) {
 	}
 	disk = l.Disk("web02.raw", 12)
 	p = begin(t, l, disk)
+	opened(t, p, disk)
 	if err := os.Truncate(disk, 1<<20); err != nil {
 		t.Fatal(err)
 	}

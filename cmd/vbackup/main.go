@@ -17,10 +17,11 @@ func main() {
 func commands(app *cli.App) []*cobra.Command {
 	all := []*cobra.Command{
 		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), diffCommand(app), restoreCommand(app),
-		verifyCommand(app), rebuildCommand(app), statsCommand(app), keyCommand(app), doctorCommand(app),
+		verifyCommand(app), checkCommand(app), rebuildCommand(app), statsCommand(app), dumpCommand(app), keyCommand(app),
+		doctorCommand(app),
 	}
 	for _, name := range []string{
-		"import", "check", "forget", "prune", "protect", "copy", "repair", "unlock", "dump", "vsphere", "libvirt",
+		"import", "forget", "prune", "protect", "copy", "repair", "unlock", "vsphere", "libvirt",
 	} {
 		all = append(all, cli.LaterCommand(name))
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"vbfs/cmd/internal/clitest"
@@ -16,13 +15,13 @@ import (
 func server(t *testing.T, l *clitest.Lab, args ...string) (end func()) {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	end = func() {
-		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Process.Kill() // nbdkit would wait for its clients
 		cmd.Wait()
+		os.Remove(l.Path("nbd.sock"))
 	}
 	t.Cleanup(end)
 	clitest.Until(t, args[0]+" listens", func() bool {

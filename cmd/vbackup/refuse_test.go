@@ -80,6 +80,8 @@ func TestRefusals(t *testing.T) {
 		{"unknown point", []string{"show", "web01@2020-01-01"}, 10, "web01@2020-01-01"},
 		{"unknown disk", []string{"restore", "web01:vdz", l.Path("x.raw")}, 10, "vdz"},
 		{"target exists", []string{"restore", "web01", l.Path("there.raw")}, 1, "there.raw"},
+		{"target of a format that is not written", []string{"restore", "web01", l.Path("x.vhdx")}, 2, "vhdx"},
+		{"object that is none", []string{"dump", "../x"}, 1, "../x"},
 		{"target format", []string{"restore", "web01", l.Path("x.raw"), "--format", "vhd"}, 2, "vhd"},
 		{"target of libvirt", []string{"restore", "web01", "libvirt:x"}, 2, "libvirt:"},
 		{"part of data", []string{"verify", "--read-data=3/2"}, 2, "3/2"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -15,7 +16,7 @@ import (
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/restore"
-	"vbfs/restore/raw"
+	"vbfs/restore/target"
 )
 
 // A restoring is the command and its flags.
@@ -124,16 +125,40 @@ func (r *restoring) disk(ctx context.Context, p *format.Manifest, img *index.Ima
 		copied = func() error { return restore.CopyStream(ctx, img, r.app.Stdout(), o) }
 	} else {
 		spec := restore.Spec{Size: img.Size(), Data: amount.Data, Format: r.format, Overwrite: r.overwrite}
-		t, err := raw.Open(to, spec)
+		t, err := target.Open(ctx, to, spec)
 		if err != nil {
-			return err
+			return wayOut(fmt.Errorf("restore to %s: %w", to, err))
 		}
 		copied = func() error { return restore.Copy(ctx, img, t, o) }
 	}
 	if err := r.during(to, amount, &progress, copied); err != nil {
-		return fmt.Errorf("restore %s@%s:%s to %s: %w", p.MachineName, p.Name, img.Disk().Name, to, err)
+		return wayOut(fmt.Errorf("restore %s@%s:%s to %s: %w", p.MachineName, p.Name, img.Disk().Name, to, err))
 	}
 	return r.summary(p, img, to, amount, time.Since(start))
+}
+
+// waysOut of what hinders a restore.
+var waysOut = []struct {
+	err  error
+	hint string
+}{
+	{restore.ErrExists, "take another target, or replace what it holds with --overwrite"},
+	{restore.ErrTooSmall, "take a target of the disk's size or more: see vbackup show"},
+	{restore.ErrNoSpace, "make room there, or take another target"},
+	{restore.ErrInUse, "unmount it first"},
+	{restore.ErrNoReread, "leave --verify out"},
+}
+
+func wayOut(err error) error {
+	if errors.Is(err, restore.ErrUnsupported) {
+		return cli.Usage("%w", err)
+	}
+	for _, w := range waysOut {
+		if errors.Is(err, w.err) {
+			return cli.Hint(err, "%s", w.hint)
+		}
+	}
+	return err
 }
 
 // during shows progress while do runs: in bytes of data written, and of all bytes read back.

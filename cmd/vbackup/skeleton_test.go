@@ -68,13 +68,54 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"points"}, {"verify"}, {"stats"}, {"rebuild-table"}, {"doctor"}, {"restore", "web01", l.Path("x.raw")},
+		{"points"}, {"verify"}, {"check"}, {"stats"}, {"rebuild-table"}, {"dump", "config"}, {"doctor"}, {"restore", "web01", l.Path("x.raw")},
 		{"backup", "--dry-run", disk},
 	} {
 		lines := l.Lines(l.OK("vbackup", append(args, "--json")...).Out)
 		if lines[len(lines)-1]["type"] != "summary" {
 			t.Errorf("%v ends with %v", args, lines[len(lines)-1])
 		}
+	}
+}
+
+// What a lost table costs is told, and mended.
+func TestCheckAndRebuild(t *testing.T) {
+	t.Parallel()
+	l := clitest.NewPlain(t)
+	l.OK("vbackup", "backup", l.Disk("web01.raw", 1))
+	l.OK("vbackup", "check")
+	if err := os.RemoveAll(l.Path("repo/table")); err != nil {
+		t.Fatal(err)
+	}
+	if r := l.Run("vbackup", "check"); r.Code != 4 || !strings.Contains(r.Err, "rebuild-table") {
+		t.Errorf("exit code %d: %s%s", r.Code, r.Out, r.Err)
+	}
+	l.OK("vbackup", "rebuild-table")
+	l.OK("vbackup", "check")
+}
+
+// Disks come back in each format, and only in the place of what may be replaced.
+func TestRestoreFormats(t *testing.T) {
+	t.Parallel()
+	l := clitest.NewPlain(t)
+	l.Disk("web01.raw", 4)
+	l.OK("vbackup", "backup", "web01.raw")
+	for _, format := range []string{"qcow2", "vmdk"} {
+		to := "x." + format
+		l.OK("vbackup", "restore", "web01", to, "--verify")
+		l.Tool("qemu-img", "compare", "-f", "raw", "-F", format, "web01.raw", to)
+		if r := l.Run("vbackup", "restore", "web01", to); r.Code != 1 || !strings.Contains(r.Err, "--overwrite") {
+			t.Errorf("%s: exit code %d: %s", to, r.Code, r.Err)
+		}
+		l.OK("vbackup", "restore", "web01", to, "--overwrite")
+	}
+	for size, want := range map[string]int{"1M": 1, "5M": 0} {
+		end := server(t, l, "nbdkit", "-f", "-U", l.Path("nbd.sock"), "memory", size)
+		r := l.Run("vbackup", "restore", "web01", "nbd+unix:///?socket="+l.Path("nbd.sock"), "--verify")
+		if r.Code != want {
+			t.Errorf("a server of %s: exit code %d: %s", size, r.Code, r.Err)
+		}
+		end()
 	}
 }
 

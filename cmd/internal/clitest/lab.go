@@ -93,6 +93,13 @@ func (l *Lab) Tool(name string, args ...string) string {
 	return string(out)
 }
 
+// Try runs a foreign program that may fail.
+func (l *Lab) Try(name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = l.Dir
+	return cmd.Run()
+}
+
 // Lines parses JSON lines. Anything else is the test's end.
 func (l *Lab) Lines(out string) (lines []map[string]any) {
 	l.T.Helper()
