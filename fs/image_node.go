@@ -11,7 +11,6 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"vbfs/index/block"
 	"vbfs/index/format"
 )
 
@@ -27,7 +26,7 @@ func (f diskFile) identity() fusefs.StableAttr {
 func (f diskFile) modified() time.Time { return f.point.Time }
 
 func (f diskFile) size(context.Context) (bytes, stored int64, err error) {
-	return f.disk.Size, f.disk.Data << block.Log2Size, nil
+	return f.disk.Size, f.stored(f.disk), nil
 }
 
 func (f diskFile) open(ctx context.Context) (fusefs.FileReader, error) {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"vbfs/index"
-	"vbfs/index/block"
 	"vbfs/index/format"
 )
 
@@ -14,7 +13,6 @@ type listing struct {
 	machines  *shelf[*machine]
 	days      *shelf[*day]
 	newest    time.Time
-	data      int64 // bytes of all disks that are not zero
 }
 
 // A machine is the points of all machines of one name.
@@ -49,9 +47,6 @@ func newListing(summaries []*format.Manifest) *listing {
 		p := l.place(m)
 		l.date(p)
 		l.newest = later(l.newest, m.Time)
-		for i := range m.Disks {
-			l.data += min(m.Disks[i].Data<<block.Log2Size, m.Disks[i].Size)
-		}
 	}
 	l.sort()
 	return l

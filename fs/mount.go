@@ -18,7 +18,11 @@ import (
 // maxRequest is the length of the largest read in bytes: Linux sends no more than 1 MiB.
 const maxRequest = 1 << 20
 
-// A Mounted is a repository that is mounted. Exactly one of Wait and Unmount ends it.
+// maxBackground is how many reads ahead the kernel sends at once. Its own 12 are for one reader; of parallel ones, each has
+// 4 in flight.
+const maxBackground = 64
+
+// A Mounted is a repository that is mounted.
 type Mounted struct {
 	server *fuse.Server
 	point  string
@@ -64,6 +68,7 @@ func mountOptions(o Options) *fuse.MountOptions {
 		FsName:               "vbfs",
 		Options:              []string{"ro"},
 		DirectMount:          true, // as root; others go by fusermount3
+		MaxBackground:        maxBackground,
 		MaxWrite:             maxRequest,
 		MaxReadAhead:         maxRequest,
 		EnableSymlinkCaching: true,

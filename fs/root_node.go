@@ -33,17 +33,17 @@ func (f rootFolder) facts(ctx context.Context) (int, time.Time, error) {
 
 func (f rootFolder) list(context.Context) ([]fuse.DirEntry, error) {
 	return []fuse.DirEntry{
-		entryOf(byDate, byDateFolder{f.tree}.identity()),
-		entryOf(machines, machinesFolder{f.tree}.identity()),
+		entryOf(byDate, byDateFolder(f).identity()),
+		entryOf(machines, machinesFolder(f).identity()),
 	}, nil
 }
 
 func (f rootFolder) find(_ context.Context, name string) (node, error) {
 	switch name {
 	case byDate:
-		return newDir(f.tree, byDateFolder{f.tree}), nil
+		return newDir(f.tree, byDateFolder(f)), nil
 	case machines:
-		return newDir(f.tree, machinesFolder{f.tree}), nil
+		return newDir(f.tree, machinesFolder(f)), nil
 	}
 	return nil, errAbsent
 }
@@ -55,7 +55,11 @@ func (n *rootNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errn
 		return n.tree.fail(err)
 	}
 	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
-	out.Blocks = uint64(l.data+4095) / 4096
+	for _, m := range l.summaries {
+		for i := range m.Disks {
+			out.Blocks += uint64(n.tree.stored(&m.Disks[i])+4095) / 4096
+		}
+	}
 	out.Files = uint64(len(l.summaries))
 	return 0
 }

@@ -69,3 +69,8 @@ func (t *tree) fail(err error) syscall.Errno {
 	}
 	return errno
 }
+
+// stored gives the bytes of a disk that are not in holes.
+func (t *tree) stored(d *format.Disk) int64 {
+	return min(d.Data<<t.repo.Config().Log2Block, d.Size)
+}
