@@ -85,7 +85,8 @@ func (r *Repository) put(ctx context.Context, k format.Kind, name string, body [
 	return object.PutBytes(ctx, r.store, name, b)
 }
 
-// putPoint puts the manifest in its place. When the answer is lost, the object itself tells what happened.
+// putPoint puts the manifest in its place. When the answer is lost, the object itself tells what happened; but one that
+// is there and may go again with the next power cut is no success.
 func (r *Repository) putPoint(ctx context.Context, m *format.Manifest) error {
 	name := pointName(r.ring.Tag(m.Machine), m.Point)
 	b, err := r.ring.Seal(format.KindManifest, name, m.Marshal())
@@ -95,6 +96,9 @@ func (r *Repository) putPoint(ctx context.Context, m *format.Manifest) error {
 	err = object.PutBytes(ctx, r.store, name, b)
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, object.ErrUnsynced) {
+		return fmt.Errorf("store point: %w", err)
 	}
 	there, getErr := object.GetAll(context.WithoutCancel(ctx), r.store, name, format.MaxSealed)
 	switch {

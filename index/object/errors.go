@@ -7,6 +7,8 @@ var (
 	ErrExists = errors.New("object exists already")
 	// ErrNotExist says that there is no object of that name.
 	ErrNotExist = errors.New("object does not exist")
+	// ErrUnsynced says that an object is there, but that a power cut may take it away again.
+	ErrUnsynced = errors.New("stored, but not known to survive a power cut")
 	// ErrName says that a string is not a name of an object or folder.
 	ErrName = errors.New("not a valid object name")
 	// ErrTooLarge says that an object is larger than its reader wants to hold.

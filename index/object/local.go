@@ -169,9 +169,14 @@ func absent(err error) error {
 
 // failed says what was tried on which object. A PathError would say it twice.
 func failed(verb, name string, err error) error {
+	return fmt.Errorf("%s %s: %w", verb, name, bare(err))
+}
+
+// bare takes the path off an error.
+func bare(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		err = pe.Err
+		return pe.Err
 	}
-	return fmt.Errorf("%s %s: %w", verb, name, err)
+	return err
 }

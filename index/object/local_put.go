@@ -94,7 +94,10 @@ func (u *localUpload) commit() error {
 	if err != nil {
 		return err
 	}
-	return syncDir(u.dir)
+	if err := syncDir(u.dir); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsynced, bare(err))
+	}
+	return nil
 }
 
 func (u *localUpload) Abort() error {

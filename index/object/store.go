@@ -42,8 +42,8 @@ type Upload interface {
 	io.Writer
 
 	// Commit makes the object durable and visible: both are so when it returns nil. ErrExists when the name is taken.
-	// After any other error the object may exist or not, as after a crash, and if it exists it is whole. In
-	// every case the Upload has ended and has left nothing else behind.
+	// After any other error the object may exist or not, as after a crash, and if it exists it is whole; after
+	// ErrUnsynced it exists. In every case the Upload has ended and has left nothing else behind.
 	Commit() error
 
 	// Abort drops what was written.
