@@ -40,6 +40,7 @@ var rules = []struct {
 	{"restore/...", []string{"restore", "restore/...", "libnbd", "hyper/qemu"}, "targets take bytes; where they come from is cmd's"},
 	{"restore", []string{"restore/...", "libnbd", "hyper/qemu"}, "targets take bytes; where they come from is cmd's"},
 	{"fs", []string{"index", "index/format", "index/report", "guest/part"}, "a skin over the store"},
+	{"acceptance", nil, "its tests import as cmd does, it has nothing else"},
 	{"cmd/...", []string{"..."}, "only cmd wires"},
 	{"bench", []string{"..."}, "measures all of it"},
 }
