@@ -23,7 +23,6 @@ type lab struct {
 
 	repositories map[string]string // of the image, by compression
 	qcow2s       map[string]string // of the image, by kind
-	heavy        string            // repository of many packs
 	capturePeak  int64             // memory of captures so far, in bytes
 }
 

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	captureLimit = 256       // MiB
-	serveLimit   = 128 + 256 // MiB: with the cache as it is by default
-	crowdReads   = 250_000   // at random: nearly every pack, and more blocks than the cache holds
+	captureLimit = 256                 // MiB
+	serveLimit   = 128 + cacheSize>>20 // MiB
+	crowdReads   = 250_000             // at random: nearly every pack, and more blocks than the cache holds
 	crowdReaders = 8
 )
 

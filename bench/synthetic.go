@@ -32,9 +32,12 @@ func (l *lab) makeRepo(ctx context.Context, fill func(repo string, store *object
 	return dir, fill(dir, store)
 }
 
+// cacheSize is what vbfs keeps of decoded blocks, by default.
+const cacheSize = 256 << 20
+
 // opened runs work with an opened repository.
 func opened(ctx context.Context, dir string, store object.Store, work func(*index.Repository) error) error {
-	repo, err := index.Open(ctx, store, index.OpenOptions{Password: []byte(password), Table: tableOf(dir)})
+	repo, err := index.Open(ctx, store, index.OpenOptions{Password: []byte(password), Table: tableOf(dir), Cache: cacheSize})
 	if err != nil {
 		return err
 	}
