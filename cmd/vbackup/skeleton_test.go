@@ -175,6 +175,22 @@ func TestDryRunAndLog(t *testing.T) {
 	}
 }
 
+// On a terminal a bar shows rate and time left, unless it is not wanted; elsewhere there is none.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	l := clitest.NewPlain(t)
+	args := []string{"backup", "--limit-rate", "6M", l.Disk("web01.raw", 4)}
+	if _, screen := l.OnTerminal(nil, "vbackup", args...); !strings.Contains(screen, "MiB/s") || !strings.Contains(screen, "left") {
+		t.Errorf("the screen shows %q", screen)
+	}
+	if _, screen := l.OnTerminal(nil, "vbackup", append(args, "--no-progress")...); strings.Contains(screen, "MiB/s") {
+		t.Errorf("the screen shows %q", screen)
+	}
+	if r := l.OK("vbackup", args...); r.Err != "" {
+		t.Errorf("no terminal, and %q", r.Err)
+	}
+}
+
 func TestManual(t *testing.T) {
 	t.Parallel()
 	l := clitest.New(t)

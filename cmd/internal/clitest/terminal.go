@@ -60,6 +60,9 @@ func (l *Lab) openTerminal() (terminal, tty *os.File) {
 	if err := unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0); err != nil {
 		l.T.Fatal(err)
 	}
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 120}); err != nil {
+		l.T.Fatal(err)
+	}
 	number, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN)
 	if err != nil {
 		l.T.Fatal(err)
