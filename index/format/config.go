@@ -13,7 +13,7 @@ type Config struct {
 
 func (c *Config) fields() []field {
 	return []field{
-		fixed(critical|1, c.Repository[:]),
+		uuidField(critical|1, &c.Repository),
 		number(critical|2, &c.Log2Block),
 		text(3, &c.Compression),
 		flag(critical|4, &c.Encrypted),

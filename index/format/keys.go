@@ -72,7 +72,7 @@ type MasterKey struct {
 }
 
 func (m *MasterKey) fields() []field {
-	return []field{number(critical|1, &m.Number), fixed(critical|2, m.Key[:])}
+	return []field{number(critical|1, &m.Number), fixed32(critical|2, &m.Key)}
 }
 func (m *MasterKey) extras() *[]Extra { return &m.Extra }
 
@@ -88,8 +88,8 @@ type Keyring struct {
 func (k *Keyring) fields() []field {
 	return []field{
 		records(critical|1, &k.Masters),
-		fixed(critical|2, k.IDKey[:]),
-		fixed(critical|3, k.Config[:]),
+		fixed32(critical|2, &k.IDKey),
+		fixed32(critical|3, &k.Config),
 		texts(critical|4, &k.Slots),
 	}
 }

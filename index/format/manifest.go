@@ -84,9 +84,9 @@ func (d *Disk) fields() []field {
 	return []field{
 		text(1, &d.ID), text(critical|2, &d.Name), text(3, &d.Bus), number(critical|4, &d.Size),
 		number(5, &d.Logical), number(6, &d.Physical), text(7, &d.Source), text(8, &d.Tracking),
-		text(critical|9, &d.State), text(10, &d.Reason), fixed(11, d.From[:]),
+		text(critical|9, &d.State), text(10, &d.Reason), uuidField(11, &d.From),
 		number(critical|12, &d.Log2Leaf), number(critical|13, &d.Log2Fan), number(critical|14, &d.Height),
-		blob(critical|15, &d.Root), fixed(critical|16, d.Digest[:]),
+		blob(critical|15, &d.Root), fixed16(critical|16, &d.Digest),
 		number(17, &d.Read), number(18, &d.Changed), number(19, &d.New), number(20, &d.Stored),
 		text(21, &d.Fallback), number(22, &d.Data),
 	}
@@ -95,11 +95,11 @@ func (d *Disk) extras() *[]Extra { return &d.Extra }
 
 func (m *Manifest) fields() []field {
 	return []field{
-		fixed(critical|1, m.Point[:]), fixed(critical|2, m.Machine[:]), text(critical|3, &m.MachineName),
-		text(critical|4, &m.Name), number(critical|5, &m.Sequence), fixed(6, m.Predecessor[:]),
+		uuidField(critical|1, &m.Point), uuidField(critical|2, &m.Machine), text(critical|3, &m.MachineName),
+		text(critical|4, &m.Name), number(critical|5, &m.Sequence), uuidField(6, &m.Predecessor),
 		instant(critical|7, &m.Time), instant(8, &m.Start), instant(9, &m.End), text(10, &m.Host),
 		text(11, &m.Asked), text(12, &m.Done), text(13, &m.Consistency),
-		fixed(14, m.OriginRepo[:]), fixed(15, m.OriginPoint[:]),
+		uuidField(14, &m.OriginRepo), uuidField(15, &m.OriginPoint),
 		texts(16, &m.Tags), texts(17, &m.Hypervisor), text(18, &m.Tool), texts(19, &m.Warnings),
 		records(20, &m.Configs), records(critical|21, &m.Disks),
 	}

@@ -3,8 +3,6 @@ package format
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
-	"time"
 )
 
 // A record is a list of fields in ascending order of tag, a repeated one in the order of its values:
@@ -27,34 +25,51 @@ type Extra struct {
 	Value []byte
 }
 
-// A field binds one tag to the place of its value, for both directions.
-type field struct {
-	tag uint16
-	put func() [][]byte // the encoded values, none when zero
-	set func([]byte) error
-}
-
-// A record is what has fields.
+// A record is what has fields: those that this release knows, in ascending order of tag, and the others as they came.
 type record interface {
 	fields() []field
 	extras() *[]Extra
 }
 
-func encode(r record) []byte {
-	all := slices.Clone(*r.extras())
+// A field binds one tag to the place of its value.
+type field struct {
+	tag uint16
+	value
+}
+
+// A value is the place of a field's value, for both directions.
+type value interface {
+	// append appends the field, or each of a repeated one; nothing when it is zero.
+	append(b []byte, tag uint16) []byte
+	// set takes the value, or one more of a repeated one, and keeps no part of b.
+	set(b []byte) error
+}
+
+func tagNumber(tag uint16) uint16 { return tag &^ critical }
+
+func encode(r record) []byte { return appendRecord(nil, r) }
+
+// appendRecord merges the known fields with the others, which are in order, too.
+func appendRecord(b []byte, r record) []byte {
+	extras := *r.extras()
 	for _, f := range r.fields() {
-		for _, v := range f.put() {
-			all = append(all, Extra{f.tag, v})
+		for len(extras) > 0 && tagNumber(extras[0].Tag) < tagNumber(f.tag) {
+			b, extras = appendField(b, extras[0].Tag, extras[0].Value), extras[1:]
 		}
+		b = f.value.append(b, f.tag)
 	}
-	slices.SortStableFunc(all, func(a, b Extra) int { return int(a.Tag&^critical) - int(b.Tag&^critical) })
-	var out []byte
-	for _, f := range all {
-		out = binary.LittleEndian.AppendUint16(out, f.Tag)
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(f.Value)))
-		out = append(out, f.Value...)
+	for _, e := range extras {
+		b = appendField(b, e.Tag, e.Value)
 	}
-	return out
+	return b
+}
+
+func appendField(b []byte, tag uint16, v []byte) []byte {
+	return append(appendHead(b, tag, len(v)), v...)
+}
+
+func appendHead(b []byte, tag uint16, n int) []byte {
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint16(b, tag), uint32(n))
 }
 
 // decode fills r from b, which it keeps no part of, and refuses what does not encode to the same bytes again.
@@ -62,157 +77,60 @@ func decode(r record, b []byte) error {
 	if len(b) > maxRecord {
 		return malformed("record of %d bytes", len(b))
 	}
-	known := map[uint16]field{}
-	for _, f := range r.fields() {
-		known[f.tag&^critical] = f
+	if err := scan(r, b); err != nil {
+		return err
 	}
-	for rest, n := b, 0; len(rest) > 0; n++ {
-		if n == maxFields {
-			return malformed("record of more than %d fields", maxFields)
-		}
-		if len(rest) < fieldHeader {
-			return malformed("record ends inside a field")
-		}
-		tag, n := binary.LittleEndian.Uint16(rest), binary.LittleEndian.Uint32(rest[2:])
-		if uint64(n) > uint64(len(rest)-fieldHeader) {
-			return malformed("field %d of %d bytes in the %d left", tag&^critical, n, len(rest)-fieldHeader)
-		}
-		value := rest[fieldHeader:][:n]
-		rest = rest[fieldHeader+n:]
-		if err := take(r, known, tag, value); err != nil {
-			return err
-		}
-	}
-	if !bytes.Equal(encode(r), b) {
+	if !bytes.Equal(appendRecord(make([]byte, 0, len(b)), r), b) {
 		return malformed("record is not in its one encoding")
 	}
 	return nil
 }
 
-func take(r record, known map[uint16]field, tag uint16, value []byte) error {
-	f, ok := known[tag&^critical]
-	switch {
-	case ok:
-		return f.set(value)
-	case tag&critical != 0:
-		return unknown("critical field %d", tag&^critical)
+// scan takes the fields of b.
+func scan(r record, b []byte) error {
+	known := r.fields()
+	last := uint16(0)
+	for n := 0; len(b) > 0; n++ {
+		tag, v, rest, err := cutField(b)
+		if err != nil {
+			return err
+		}
+		if n == maxFields || tagNumber(tag) < last {
+			return malformed("record of too many fields, or out of order at field %d", tagNumber(tag))
+		}
+		b, last = rest, tagNumber(tag)
+		for len(known) > 0 && tagNumber(known[0].tag) < last {
+			known = known[1:]
+		}
+		if err := take(r, known, tag, v); err != nil {
+			return err
+		}
 	}
-	*r.extras() = append(*r.extras(), Extra{tag, bytes.Clone(value)})
 	return nil
 }
 
-func text(tag uint16, p *string) field {
-	return field{tag,
-		func() [][]byte { return nonEmpty([]byte(*p)) },
-		func(b []byte) error { *p = string(b); return nil }}
-}
-
-func blob(tag uint16, p *[]byte) field {
-	return field{tag,
-		func() [][]byte { return nonEmpty(*p) },
-		func(b []byte) error { *p = bytes.Clone(b); return nil }}
-}
-
-func texts(tag uint16, p *[]string) field {
-	return field{tag,
-		func() (out [][]byte) {
-			for _, s := range *p {
-				out = append(out, []byte(s))
-			}
-			return out
-		},
-		func(b []byte) error { *p = append(*p, string(b)); return nil }}
-}
-
-func number[T ~int64 | ~uint64 | ~uint32 | ~uint16 | ~uint8](tag uint16, p *T) field {
-	return field{tag,
-		func() [][]byte {
-			if *p == 0 {
-				return nil
-			}
-			return [][]byte{binary.LittleEndian.AppendUint64(nil, uint64(*p))}
-		},
-		func(b []byte) error {
-			if len(b) != 8 {
-				return malformed("number of %d bytes", len(b))
-			}
-			*p = T(binary.LittleEndian.Uint64(b))
-			return nil
-		}}
-}
-
-func flag(tag uint16, p *bool) field {
-	return field{tag,
-		func() [][]byte {
-			if !*p {
-				return nil
-			}
-			return [][]byte{{1}}
-		},
-		func(b []byte) error { *p = true; return nil }}
-}
-
-func instant(tag uint16, p *time.Time) field {
-	var ns int64
-	f := number(tag, &ns)
-	return field{tag,
-		func() [][]byte {
-			ns = 0
-			if !p.IsZero() {
-				ns = p.UnixNano()
-			}
-			return f.put()
-		},
-		func(b []byte) error {
-			err := f.set(b)
-			*p = time.Unix(0, ns).UTC()
-			return err
-		}}
-}
-
-// fixed is a field of exactly len(p) bytes, left out when all are zero. p aliases an array in the record.
-func fixed(tag uint16, p []byte) field {
-	return field{tag,
-		func() [][]byte {
-			if !slices.ContainsFunc(p, func(c byte) bool { return c != 0 }) {
-				return nil
-			}
-			return [][]byte{bytes.Clone(p)}
-		},
-		func(b []byte) error {
-			if len(b) != len(p) {
-				return malformed("field %d of %d bytes, not %d", tag&^critical, len(b), len(p))
-			}
-			copy(p, b)
-			return nil
-		}}
-}
-
-// records is a repeated field of nested records.
-func records[T any, P interface {
-	*T
-	record
-}](tag uint16, p *[]T) field {
-	return field{tag,
-		func() (out [][]byte) {
-			for i := range *p {
-				out = append(out, encode(P(&(*p)[i])))
-			}
-			return out
-		},
-		func(b []byte) error {
-			var v T
-			if err := decode(P(&v), b); err != nil {
-				return err
-			}
-			*p = append(*p, v)
-			return nil
-		}}
-}
-
-func nonEmpty(b []byte) [][]byte {
-	if len(b) == 0 {
-		return nil
+// take puts one field in its place, which is the first of known if it is known at all.
+func take(r record, known []field, tag uint16, v []byte) error {
+	switch {
+	case len(known) > 0 && known[0].tag == tag:
+		return known[0].set(v)
+	case len(known) > 0 && tagNumber(known[0].tag) == tagNumber(tag):
+		return malformed("field %d has its critical bit wrong", tagNumber(tag))
+	case tag&critical != 0:
+		return unknown("critical field %d", tagNumber(tag))
 	}
-	return [][]byte{b}
+	*r.extras() = append(*r.extras(), Extra{tag, bytes.Clone(v)})
+	return nil
+}
+
+func cutField(b []byte) (tag uint16, v, rest []byte, err error) {
+	if len(b) < fieldHeader {
+		return 0, nil, nil, malformed("record ends inside a field")
+	}
+	tag = binary.LittleEndian.Uint16(b)
+	n := binary.LittleEndian.Uint32(b[2:])
+	if uint64(n) > uint64(len(b)-fieldHeader) {
+		return 0, nil, nil, malformed("field %d of %d bytes in the %d left", tagNumber(tag), n, len(b)-fieldHeader)
+	}
+	return tag, b[fieldHeader:][:n], b[fieldHeader+n:], nil
 }

@@ -17,9 +17,9 @@ type Session struct {
 
 func (s *Session) fields() []field {
 	return []field{
-		fixed(critical|1, s.Point[:]),
-		fixed(critical|2, s.Base[:]),
-		fixed(3, s.Machine[:]),
+		uuidField(critical|1, &s.Point),
+		uuidField(critical|2, &s.Base),
+		uuidField(3, &s.Machine),
 		text(4, &s.Name),
 		text(5, &s.Host),
 		number(6, &s.PID),
