@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"vbfs/index/block"
 	"vbfs/index/format"
@@ -166,12 +167,17 @@ func (p *Reader) Block(ctx context.Context, d *Decoder, slot uint16) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	buf := make([]byte, n)
+	pooled := sealedBlocks.Get().(*[format.MaxBlock]byte)
+	defer sealedBlocks.Put(pooled)
+	buf := pooled[:n]
 	if err := p.Sealed(ctx, buf, off); err != nil {
 		return nil, err
 	}
-	return p.Decode(d, nil, slot, buf)
+	return p.Decode(d, nil, slot, buf) // which keeps nothing of buf
 }
+
+// sealedBlocks are buffers for single blocks: random reads are made of them.
+var sealedBlocks = sync.Pool{New: func() any { return new([format.MaxBlock]byte) }}
 
 // IDs reads the block IDs of all slots.
 func (p *Reader) IDs(ctx context.Context) ([]block.ID, error) {
