@@ -14,7 +14,9 @@ import (
 	"vbfs/restore/targettest"
 )
 
-func strange() *targettest.Image { return targettest.Random(200*restore.Granule+1, rand.New(rand.NewPCG(5, 5))) }
+func strange() *targettest.Image {
+	return targettest.Random(200*restore.Granule+1, rand.New(rand.NewPCG(5, 5)))
+}
 
 // TestOnce is one restore, to the file that the command line names: TestSystemCalls runs it under strace.
 func TestOnce(t *testing.T) {
