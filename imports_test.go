@@ -31,7 +31,7 @@ var rules = []struct {
 	{"guest/...", nil, "readers of guest disks take an io.ReaderAt"},
 	{"hyper/...", nil, "control of hypervisors knows nothing of ours"},
 	{"libnbd", nil, "a binding knows its library"},
-	{"nbdsrv/...", []string{"nbdsrv/..."}, "the server takes an Export"},
+	{"nbdsrv/...", []string{"nbdsrv", "nbdsrv/..."}, "the server takes an Export"},
 	{"nbdsrv", []string{"nbdsrv/proto"}, "the server knows nothing of the store"},
 	{"ingest", []string{"index", "index/block", "index/format"}, "the engine knows the store, not the sources"},
 	{"ingest/nbd", []string{"ingest", "libnbd"}, "a source knows its protocol"},
