@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,12 +30,43 @@ vbackup show -r /srv/backup web01@2026-11-19 --json`,
 					return err
 				}
 				if app.Flags.JSON {
-					return app.Line(pointLine{"point", report.Of(p)})
+					return app.Line(wholeLine(p))
 				}
 				return show(app, p)
 			})
 		},
 	}
+}
+
+// A showLine is a point in JSON with what lists leave out.
+type showLine struct {
+	pointLine
+	MachineID  string     `json:"machine_id"`
+	Sequence   uint64     `json:"sequence"`
+	Asked      string     `json:"level_asked"`
+	Start      time.Time  `json:"started"`
+	End        time.Time  `json:"ended"`
+	Host       string     `json:"host"`
+	Tool       string     `json:"tool"`
+	Hypervisor []string   `json:"hypervisor"`
+	Configs    []showFile `json:"configs"`
+}
+
+type showFile struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	Size int    `json:"size_bytes"`
+}
+
+func wholeLine(p *format.Manifest) showLine {
+	l := showLine{
+		pointLine{"point", report.Of(p)}, p.Machine.String(), p.Sequence, p.Asked, p.Start.UTC(), p.End.UTC(), p.Host, p.Tool,
+		append([]string{}, p.Hypervisor...), []showFile{},
+	}
+	for _, c := range p.Configs {
+		l.Configs = append(l.Configs, showFile{c.Kind, c.Name, len(c.Data)})
+	}
+	return l
 }
 
 func show(app *cli.App, p *format.Manifest) error {

@@ -67,6 +67,9 @@ func TestJSON(t *testing.T) {
 			t.Errorf("a disk without %s: %v", field, d)
 		}
 	}
+	if whole := l.Lines(l.OK("vbackup", "show", "--json", "web01").Out)[0]; whole["id"] != point["id"] || whole["tool"] == "" {
+		t.Errorf("show: %v", whole)
+	}
 	for _, args := range [][]string{
 		{"points"}, {"verify"}, {"check"}, {"stats"}, {"rebuild-table"}, {"dump", "config"}, {"doctor"}, {"restore", "web01", l.Path("x.raw")},
 		{"backup", "--dry-run", disk},

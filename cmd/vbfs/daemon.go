@@ -42,21 +42,33 @@ func (m *mounting) daemonize(ctx context.Context, dir string) error {
 		return errors.Join(err, secret.Close())
 	}
 	defer ready.Close()
+	cmd, err := startChild(args, secret, tell)
+	if err != nil {
+		return fmt.Errorf("start in the background: %w", err)
+	}
+	if err := handOver(give, password); err != nil {
+		return errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+	}
+	return awaitChild(ctx, cmd, ready)
+}
+
+// startChild starts the child with its ends of the pipes, which are closed here.
+func startChild(args []string, secret, tell *os.File) (*exec.Cmd, error) {
+	defer secret.Close()
+	defer tell.Close()
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Args[0], cmd.Dir, cmd.Env = os.Args[0], "/", withoutSecrets(os.Environ())
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = os.Stdout, os.Stderr, []*os.File{secret, tell}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
-	secret.Close()
-	tell.Close()
-	if err != nil {
-		return fmt.Errorf("start in the background: %w", err)
-	}
+	return cmd, cmd.Start()
+}
+
+// handOver gives the password. A child that has ended takes none: why, it tells itself.
+func handOver(give io.WriteCloser, password []byte) error {
 	if _, err := give.Write(password); err != nil && !errors.Is(err, syscall.EPIPE) {
-		return errors.Join(fmt.Errorf("hand the password over: %w", err), cmd.Process.Kill(), cmd.Wait())
+		return fmt.Errorf("hand the password over: %w", err)
 	}
-	give.Close()
-	return awaitChild(ctx, cmd, ready)
+	return give.Close()
 }
 
 // awaitChild returns nil when the child has mounted, and else the code that it ended with.

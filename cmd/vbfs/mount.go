@@ -67,7 +67,7 @@ func (m *mounting) mount(ctx context.Context, repo *index.Repository, dir string
 	if err != nil {
 		return cli.Hint(err, "name an empty directory")
 	}
-	if err := m.mounted(dir); err != nil {
+	if err := m.tell(dir); err != nil {
 		return errors.Join(err, mounted.Unmount())
 	}
 	err = mounted.Wait(ctx)
@@ -78,21 +78,21 @@ func (m *mounting) mount(ctx context.Context, repo *index.Repository, dir string
 	return err
 }
 
-// mounted tells that all is well.
-func (m *mounting) mounted(dir string) error {
+// tell says that the tree is mounted, to the parent last.
+func (m *mounting) tell(dir string) error {
 	if m.app.Flags.JSON {
-		return m.ready(m.app.Line(struct {
+		err := m.app.Line(struct {
 			Type string `json:"type"`
 			Path string `json:"path"`
-		}{"mounted", dir}))
+		}{"mounted", dir})
+		if err != nil {
+			return err
+		}
+	} else {
+		m.app.Say("mounted on %s until it is unmounted", dir)
 	}
-	m.app.Say("mounted on %s; umount or Ctrl-C ends it", dir)
-	return m.ready(nil)
-}
-
-func (m *mounting) ready(err error) error {
-	if err == nil && m.child {
-		err = detach()
+	if m.child {
+		return detach()
 	}
-	return err
+	return nil
 }
