@@ -79,7 +79,7 @@ func (r *Repository) one(ctx context.Context, p piece) error {
 func (r *Repository) block(ctx context.Context, at format.Address) ([]byte, error) {
 	return r.blocks.GetOrLoad(at, func() ([]byte, int64, error) {
 		b, err := r.packs.Block(ctx, at)
-		return b, int64(cap(b)), damaged(err)
+		return b, int64(cap(b)), err
 	})
 }
 
@@ -102,7 +102,7 @@ var sealedBuffers = sync.Pool{New: func() any { b := make([]byte, maxSpan*format
 func (r *Repository) whole(ctx context.Context, pieces []piece) error {
 	rd, err := r.packs.Reader(ctx, pieces[0].at.Pack)
 	if err != nil {
-		return damaged(err)
+		return err
 	}
 	first := pieces[0].at.Slot
 	off, n, err := rd.Span(first, len(pieces))
@@ -113,7 +113,7 @@ func (r *Repository) whole(ctx context.Context, pieces []piece) error {
 	defer sealedBuffers.Put(pooled)
 	buf := (*pooled)[:n]
 	if err := rd.Sealed(ctx, buf, off); err != nil {
-		return damaged(err)
+		return err
 	}
 	for _, p := range pieces {
 		_, n, err := rd.Span(p.at.Slot, 1)

@@ -2,14 +2,12 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"vbfs/index/block"
 	"vbfs/index/format"
 	"vbfs/index/imagemap"
-	"vbfs/index/pack"
 )
 
 // An Image is the read side of one disk at one point. It is immutable and safe for concurrent use.
@@ -128,12 +126,4 @@ func (im *Image) cut(pieces []piece, run imagemap.Run, p []byte, off int64) []pi
 		p, off = p[n:], off+int64(n)
 	}
 	return pieces
-}
-
-// damaged marks a missing pack of a point that is there: the repository has lost it.
-func damaged(err error) error {
-	if errors.Is(err, pack.ErrMissing) {
-		return errors.Join(err, ErrCorrupt)
-	}
-	return err
 }

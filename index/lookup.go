@@ -59,7 +59,7 @@ func (r *Repository) holds(ctx context.Context, a format.Address, id block.ID) b
 func (r *Repository) blockID(ctx context.Context, a format.Address) (block.ID, error) {
 	ids, err := r.packs.IDs(ctx, a.Pack)
 	if err != nil {
-		return block.ID{}, damaged(err)
+		return block.ID{}, err
 	}
 	if int(a.Slot) >= len(ids) {
 		return block.ID{}, fmt.Errorf("pack %v has %d slots, not %d: %w", a.Pack, len(ids), int(a.Slot)+1, ErrCorrupt)

@@ -20,7 +20,7 @@ type nodes struct {
 func (n *nodes) Load(ctx context.Context, c format.Child) ([]byte, error) {
 	b, err := n.packs.Block(ctx, c.At)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, err
 	}
 	s := n.summers.Get().(*block.Summer)
 	defer n.summers.Put(s)

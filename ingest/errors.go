@@ -9,8 +9,15 @@ import (
 var ErrSource = errors.New("source")
 
 // ErrExtents says that a source reported extents that do not add up.
-var ErrExtents = fmt.Errorf("%w: extents do not add up", ErrSource)
+var ErrExtents error = &sourceFailure{errors.New("source reports extents that do not add up")}
+
+// A sourceFailure is an error of what is captured. Its text is the error's own.
+type sourceFailure struct{ err error }
+
+func (f *sourceFailure) Error() string        { return f.err.Error() }
+func (f *sourceFailure) Unwrap() error        { return f.err }
+func (f *sourceFailure) Is(target error) bool { return target == ErrSource }
 
 func sourceError(err error, format string, args ...any) error {
-	return fmt.Errorf(format+": %w", append(args, errors.Join(ErrSource, err))...)
+	return &sourceFailure{fmt.Errorf(format+": %w", append(args, err)...)}
 }

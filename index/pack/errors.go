@@ -1,14 +1,16 @@
 package pack
 
-import (
-	"errors"
-	"fmt"
+import "vbfs/index/format"
 
-	"vbfs/index/format"
+var (
+	// ErrCorrupt marks a pack whose bytes are not what was written. It is format.ErrMalformed, too.
+	ErrCorrupt error = &damage{"pack is damaged"}
+	// ErrMissing says that a pack is not in the repository. Where something names it, that is damage as well.
+	ErrMissing error = &damage{"pack is missing"}
 )
 
-// ErrCorrupt marks a pack whose bytes are not what was written. It is format.ErrMalformed, too.
-var ErrCorrupt = fmt.Errorf("pack is damaged: %w", format.ErrMalformed)
+// damage is a sentinel that is format.ErrMalformed, too, and does not say so.
+type damage struct{ text string }
 
-// ErrMissing says that a pack is not in the repository.
-var ErrMissing = errors.New("pack is missing")
+func (d *damage) Error() string        { return d.text }
+func (d *damage) Is(target error) bool { return target == format.ErrMalformed }

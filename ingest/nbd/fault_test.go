@@ -190,3 +190,47 @@ func lastError(src ingest.Source) (last error) {
 	}
 	return last
 }
+
+// TestLaterConnectionFails has a server take the first connection alone: Open is an error, and returns.
+func TestLaterConnectionFails(t *testing.T) {
+	t.Parallel()
+	_, socket := nbdkitSocket(t, "memory", "1M")
+	front := filepath.Join(socketDir(t), "f")
+	l, err := net.Listen("unix", front)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for first := true; ; first = false {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if !first {
+				c.Close()
+				continue
+			}
+			up, err := net.Dial("unix", socket)
+			if err != nil {
+				c.Close()
+				return
+			}
+			go io.Copy(up, c)
+			go io.Copy(c, up)
+		}
+	}()
+	done := make(chan error, 1)
+	go func() {
+		_, err := Open(t.Context(), unixURI(front, ""), Options{Connections: 3})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil || !strings.Contains(err.Error(), "connection 2 of 3") {
+			t.Errorf("open: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("open does not return")
+	}
+}

@@ -74,7 +74,7 @@ func Open(ctx context.Context, uri string, opts Options) (*Source, error) {
 	s.idle <- first
 	for len(s.idle) < n {
 		if err := s.grow(ctx, opts); err != nil {
-			s.Close()
+			s.hangUp(len(s.idle))
 			return nil, fmt.Errorf("connection %d of %d to %s: %w", len(s.idle)+1, n, uri, err)
 		}
 	}
@@ -154,12 +154,15 @@ func (s *Source) borrow(ctx context.Context) (*conn, error) {
 
 // Close ends the connections. Calls under way fail with ErrClosed; Close waits for them.
 func (s *Source) Close() error {
-	s.closeOnce.Do(func() {
-		close(s.closing)
-		for range cap(s.idle) {
-			c := <-s.idle
-			c.close()
-		}
-	})
+	s.closeOnce.Do(func() { s.hangUp(cap(s.idle)) })
 	return nil
+}
+
+// hangUp ends the n connections that there are.
+func (s *Source) hangUp(n int) {
+	close(s.closing)
+	for range n {
+		c := <-s.idle
+		c.close()
+	}
 }
