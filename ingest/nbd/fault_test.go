@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -194,8 +195,8 @@ func lastError(src ingest.Source) (last error) {
 // TestLaterConnectionFails has a server take the first connection alone: Open is an error, and returns.
 func TestLaterConnectionFails(t *testing.T) {
 	t.Parallel()
-	_, socket := nbdkitSocket(t, "memory", "1M")
-	front := filepath.Join(socketDir(t), "f")
+	socket, front := filepath.Join(socketDir(t), "s"), filepath.Join(socketDir(t), "f")
+	start(t, socket, "nbdkit", "-f", "-U", socket, "memory", "1M")
 	l, err := net.Listen("unix", front)
 	if err != nil {
 		t.Fatal(err)
