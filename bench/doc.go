@@ -6,11 +6,11 @@
 // Words: a row is one line of the table: some work, and how much better or worse than a peer we want to be at it. A
 // contest is a row that is ready to be measured. A round measures ours, then the peer's.
 //
-//	canary  ours  peer  canary   canary  ours  peer  canary   …
-//	   \______ratio______/          \______ratio______/       …   median of the ratios
+//	canary  ours  peer  canary  ours  peer  canary   …
+//	         \_ratio_/           \_ratio_/           …   median of the ratios
 //
 // Machines drift, so nothing is compared but what ran side by side: what counts is the median of the rounds' ratios, not
-// the ratio of medians. The canary is a plain read of the image; when it moved by more than a fifth over a round,
+// the ratio of medians. The canary is a plain read of the image (the median of three); when it moved by more than a fifth over a round,
 // something else was at work and the round is dropped. How many were is told.
 //
 // What is a process to users is one here: the built programs run, on real sockets and mounts. Everything that is read

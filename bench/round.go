@@ -51,31 +51,26 @@ func (l *lab) measure(ctx context.Context, r row) (res result, err error) {
 
 // rounds gives the valid rounds and the others.
 func (l *lab) rounds(ctx context.Context, r row, c contest) (valid, dropped []round, err error) {
-	for len(valid) < l.o.rounds && len(valid)+len(dropped) < attempts*l.o.rounds {
-		one, quiet, err := l.round(ctx, r, c)
-		if err != nil {
-			return nil, nil, err
+	before, err := l.canary(ctx)
+	for err == nil && len(valid) < l.o.rounds && len(valid)+len(dropped) < attempts*l.o.rounds {
+		var one round
+		var after float64
+		if one, err = pair(ctx, r, c); err != nil {
+			break
 		}
+		if after, err = l.canary(ctx); err != nil {
+			break
+		}
+		quiet := max(before, after) <= min(before, after)*(1+drift)
+		l.say("  ours %s, peer %s, ratio %.3f, canary %.2f s and %.2f s", figure(one.ours, r.unit), figure(one.peer, r.unit), one.ratio, before, after)
 		if quiet {
 			valid = append(valid, one)
 		} else {
 			dropped = append(dropped, one)
 		}
+		before = after
 	}
-	return valid, dropped, nil
-}
-
-// round measures once, and tells whether the machine was quiet meanwhile.
-func (l *lab) round(ctx context.Context, r row, c contest) (one round, quiet bool, err error) {
-	before, err := l.canary(ctx)
-	if err != nil {
-		return one, false, err
-	}
-	if one, err = pair(ctx, r, c); err != nil {
-		return one, false, err
-	}
-	after, err := l.canary(ctx)
-	return one, max(before, after) <= min(before, after)*(1+drift), err
+	return valid, dropped, err
 }
 
 func pair(ctx context.Context, r row, c contest) (one round, err error) {
@@ -97,16 +92,26 @@ func settled(ctx context.Context, m measure) (float64, error) {
 	return m(ctx)
 }
 
-// canary reads the image.
+// canaries is how often the image is read for one figure, whose median counts: a single read of half a second jitters
+// by more than what it should tell of.
+const canaries = 3
+
+// canary tells how fast the machine is just now: the seconds that a plain read of the image takes.
 func (l *lab) canary(ctx context.Context) (float64, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer null.Close()
-	cmd := command(ctx, "cat", l.disk.path)
-	cmd.Stdout = null
-	return timed(cmd)
+	all := make([]round, canaries)
+	for i := range all {
+		cmd := command(ctx, "cat", l.disk.path)
+		cmd.Stdout = null
+		if all[i].ours, err = timed(cmd); err != nil {
+			return 0, err
+		}
+	}
+	return median(all, func(r round) float64 { return r.ours }), nil
 }
 
 func median(rounds []round, of func(round) float64) float64 {
