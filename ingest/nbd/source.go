@@ -74,8 +74,9 @@ func Open(ctx context.Context, uri string, opts Options) (*Source, error) {
 	s.idle <- first
 	for len(s.idle) < n {
 		if err := s.grow(ctx, opts); err != nil {
-			s.hangUp(len(s.idle))
-			return nil, fmt.Errorf("connection %d of %d to %s: %w", len(s.idle)+1, n, uri, err)
+			there := len(s.idle)
+			s.hangUp(there)
+			return nil, fmt.Errorf("connection %d of %d to %s: %w", there+1, n, uri, err)
 		}
 	}
 	return s, nil
