@@ -46,6 +46,18 @@ func (v *victim) change(t *testing.T, off, n int64) {
 	}
 }
 
+// load takes over what another program wrote.
+func (v *victim) load(t *testing.T, off, n int64) {
+	t.Helper()
+	f, err := os.Open(v.path)
+	check(t, err)
+	defer f.Close()
+	p := make([]byte, n)
+	_, err = f.ReadAt(p, off)
+	check(t, err)
+	v.now.write(p, off)
+}
+
 // backup makes a point, which must work.
 func (v *victim) backup(t *testing.T) {
 	t.Helper()

@@ -20,8 +20,9 @@ const password = "correct horse"
 
 // A repository is driven by the programs.
 type repository struct {
-	dir string
-	env []string
+	dir    string
+	sealed bool // by the password
+	env    []string
 }
 
 // initialize makes a repository. With --no-encryption nothing pays for a password.
@@ -34,7 +35,7 @@ func initializeAt(t *testing.T, dir string, flags ...string) *repository {
 	t.Helper()
 	r := &repository{dir: dir}
 	if !strings.Contains(strings.Join(flags, " "), "--no-encryption") {
-		r.env = []string{"VBACKUP_PASSWORD=" + password}
+		r.sealed, r.env = true, []string{"VBACKUP_PASSWORD=" + password}
 	}
 	r.ok(t, append([]string{"init"}, flags...)...)
 	return r
@@ -128,7 +129,7 @@ func (r *repository) open(t *testing.T) *index.Repository {
 	check(t, err)
 	t.Cleanup(func() { store.Close() })
 	o := index.OpenOptions{Table: filepath.Join(r.dir, "table")}
-	if r.env != nil {
+	if r.sealed {
 		o.Password = []byte(password)
 	}
 	repo, err := index.Open(t.Context(), store, o)
