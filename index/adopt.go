@@ -2,7 +2,7 @@ package index
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"vbfs/index/format"
 	"vbfs/index/table"
@@ -10,21 +10,18 @@ import (
 
 // adopt takes packs that no table segment names into the table: those that a killed run had sealed, and all when the
 // table was lost. So an interrupted backup is cheap to repeat.
-func (r *Repository) adopt(ctx context.Context) error {
+func (r *Repository) adopt(ctx context.Context, p *Progress) error {
+	packs, _, err := r.storedPacks(ctx)
+	if err != nil {
+		return err
+	}
 	named := r.table.Packs()
+	packs = slices.DeleteFunc(packs, func(s storedPack) bool { _, ok := named[s.id]; return ok })
+	p.expect(packs)
 	var entries []table.Entry
-	for info, err := range r.store.List(ctx, packsFolder) {
-		if err != nil {
-			return fmt.Errorf("list packs: %w", err)
-		}
-		id, err := parsePackName(info.Name)
-		if err != nil {
-			continue // no pack; check tells of it
-		}
-		if _, ok := named[id]; ok {
-			continue
-		}
-		entries = append(entries, r.entries(ctx, id)...)
+	for _, s := range packs {
+		entries = append(entries, r.entries(ctx, s.id)...)
+		p.Done.Add(s.size)
 		if len(entries) >= spillAt {
 			if err := r.writeSegment(entries, nil); err != nil {
 				return err
@@ -33,7 +30,7 @@ func (r *Repository) adopt(ctx context.Context) error {
 		}
 	}
 	if len(entries) == 0 {
-		return nil
+		return ctx.Err()
 	}
 	return r.writeSegment(entries, nil)
 }

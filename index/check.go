@@ -27,7 +27,7 @@ func (c *Checkup) Clean() bool {
 }
 
 // Check compares the caches with what they are made from, and looks for what killed writers left.
-func (r *Repository) Check(ctx context.Context) (*Checkup, error) {
+func (r *Repository) Check(ctx context.Context, p *Progress) (*Checkup, error) {
 	c := &Checkup{}
 	sessions, err := r.Sessions(ctx)
 	if err != nil {
@@ -49,7 +49,7 @@ func (r *Repository) Check(ctx context.Context) (*Checkup, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, r.checkPacks(ctx, c, used)
+	return c, r.checkPacks(ctx, c, used, p)
 }
 
 // checkPoints compares the catalog with the manifests, and gives the packs that these name.
@@ -107,34 +107,41 @@ func ignoreDamage(err error) error {
 }
 
 // checkPacks compares the table with the packs' trailers, and looks for packs that no point names.
-func (r *Repository) checkPacks(ctx context.Context, c *Checkup, used map[format.PackID]bool) error {
-	for info, err := range r.store.List(ctx, packsFolder) {
-		if err != nil {
-			return fmt.Errorf("list packs: %w", err)
+func (r *Repository) checkPacks(ctx context.Context, c *Checkup, used map[format.PackID]bool, p *Progress) error {
+	packs, _, err := r.storedPacks(ctx)
+	if err != nil {
+		return err
+	}
+	p.expect(packs)
+	for _, s := range packs {
+		if !used[s.id] {
+			c.OrphanPacks = append(c.OrphanPacks, s.id)
+			c.OrphanBytes += s.size
 		}
-		id, err := parsePackName(info.Name)
-		if err != nil {
-			continue
+		if r.table != nil {
+			c.MissingBlocks += r.unproposed(ctx, s.id)
 		}
-		if !used[id] {
-			c.OrphanPacks = append(c.OrphanPacks, id)
-			c.OrphanBytes += info.Size
-		}
-		rd, err := r.packs.Reader(ctx, id)
-		if err != nil || rd.Header().Kind != format.KindData || r.table == nil {
-			continue
-		}
-		ids, err := rd.IDs(ctx)
-		if err != nil {
-			continue
-		}
-		for _, b := range ids {
-			if !r.proposed(ctx, b) {
-				c.MissingBlocks++
-			}
-		}
+		p.Done.Add(s.size)
 	}
 	return ctx.Err()
+}
+
+// unproposed counts the blocks of a data pack that the table does not know. Packs that do not open are verify's.
+func (r *Repository) unproposed(ctx context.Context, id format.PackID) (n int64) {
+	rd, err := r.packs.Reader(ctx, id)
+	if err != nil || rd.Header().Kind != format.KindData {
+		return 0
+	}
+	ids, err := rd.IDs(ctx)
+	if err != nil {
+		return 0
+	}
+	for _, b := range ids {
+		if !r.proposed(ctx, b) {
+			n++
+		}
+	}
+	return n
 }
 
 // proposed tells whether the table knows a block, wherever it lies.

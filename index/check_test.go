@@ -15,7 +15,7 @@ func TestCheckSeesWhatTheTableLacks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, index.InitOptions{NoEncryption: true})
 	disks := b.twoMachines()
-	c, err := b.repo.Check(t.Context())
+	c, err := b.repo.Check(t.Context(), new(index.Progress))
 	if err != nil || !c.Clean() || len(c.OrphanPacks) > 0 {
 		t.Fatalf("a whole repository: %+v, %v", c, err)
 	}
@@ -31,13 +31,13 @@ func TestCheckSeesWhatTheTableLacks(t *testing.T) {
 		}
 	}
 	b.open(false)
-	if c, err = b.repo.Check(t.Context()); err != nil || c.Clean() || c.MissingPoints == 0 || c.MissingBlocks == 0 {
+	if c, err = b.repo.Check(t.Context(), new(index.Progress)); err != nil || c.Clean() || c.MissingPoints == 0 || c.MissingBlocks == 0 {
 		t.Fatalf("a broken table: %+v, %v", c, err)
 	}
-	if err := b.repo.RebuildTable(t.Context()); err != nil {
+	if err := b.repo.RebuildTable(t.Context(), new(index.Progress)); err != nil {
 		t.Fatal(err)
 	}
-	if c, err = b.repo.Check(t.Context()); err != nil || !c.Clean() {
+	if c, err = b.repo.Check(t.Context(), new(index.Progress)); err != nil || !c.Clean() {
 		t.Fatalf("a rebuilt table: %+v, %v", c, err)
 	}
 	for name, disk := range disks {
@@ -63,12 +63,12 @@ func TestCheckSeesOrphansAndSessions(t *testing.T) {
 	if err := fill(t.Context(), w, d, disk, nil); err != nil {
 		t.Fatal(err)
 	}
-	c, err := b.repo.Check(t.Context())
+	c, err := b.repo.Check(t.Context(), new(index.Progress))
 	if err != nil || len(c.Alive) != 1 || len(c.OrphanPacks) != 1 || c.OrphanBytes == 0 {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	w.Abort(t.Context())
-	if c, err = b.repo.Check(t.Context()); err != nil || len(c.Alive) != 0 || len(c.OrphanPacks) != 1 {
+	if c, err = b.repo.Check(t.Context(), new(index.Progress)); err != nil || len(c.Alive) != 0 || len(c.OrphanPacks) != 1 {
 		t.Fatalf("after abort: %+v, %v", c, err)
 	}
 }

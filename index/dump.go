@@ -57,7 +57,7 @@ func (r *Repository) Dump(ctx context.Context, name string) (any, error) {
 }
 
 func (r *Repository) dumpPack(ctx context.Context, name string) (*PackDump, error) {
-	id, err := parsePackName(name)
+	id, err := format.ParsePackID(name[strings.LastIndexByte(name, '/')+1:])
 	if err != nil {
 		return nil, err
 	}

@@ -10,15 +10,12 @@ import (
 // StoredBlocks counts how often each block is stored, over all data packs.
 func (r *Repository) StoredBlocks(ctx context.Context) (map[block.ID]int, error) {
 	out := map[block.ID]int{}
-	for info, err := range r.store.List(ctx, packsFolder) {
-		if err != nil {
-			return nil, err
-		}
-		id, err := parsePackName(info.Name)
-		if err != nil {
-			return nil, err
-		}
-		rd, err := r.packs.Reader(ctx, id)
+	packs, _, err := r.storedPacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range packs {
+		rd, err := r.packs.Reader(ctx, s.id)
 		if err != nil {
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func checkGolden(t *testing.T, dir string, o index.InitOptions) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("verify: %v, %v", problems, err)
 	}
-	c, err := repo.Check(t.Context())
+	c, err := repo.Check(t.Context(), new(index.Progress))
 	if err != nil || !c.Clean() {
 		t.Errorf("check: %+v, %v", c, err)
 	}

@@ -31,7 +31,7 @@ func newLookup(ctx context.Context, r *Repository) (*lookup, error) {
 	if err := r.table.Refresh(); err != nil {
 		return nil, fmt.Errorf("table: %w", err)
 	}
-	return l, r.adopt(ctx)
+	return l, r.adopt(ctx, new(Progress))
 }
 
 // find gives the address of a block.

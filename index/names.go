@@ -33,8 +33,3 @@ func pointName(tag string, point format.UUID) string {
 func parsePointName(name string) (format.UUID, error) {
 	return format.ParseUUID(name[strings.LastIndexByte(name, '/')+1:])
 }
-
-// parsePackName gives the pack's ID from the last part of packs/ab/<id>.
-func parsePackName(name string) (format.PackID, error) {
-	return format.ParsePackID(name[strings.LastIndexByte(name, '/')+1:])
-}

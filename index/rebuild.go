@@ -11,7 +11,7 @@ import (
 
 // RebuildTable makes the table anew from the packs' trailers and the manifests, and removes the segments that were there.
 // Backups may go on meanwhile: what they add stays.
-func (r *Repository) RebuildTable(ctx context.Context) error {
+func (r *Repository) RebuildTable(ctx context.Context, p *Progress) error {
 	if r.table == nil {
 		return errors.New("this repository was opened without a table")
 	}
@@ -19,7 +19,7 @@ func (r *Repository) RebuildTable(ctx context.Context) error {
 	if err := r.table.Merge(ctx, nothing); err != nil {
 		return err
 	}
-	if err := r.adopt(ctx); err != nil {
+	if err := r.adopt(ctx, p); err != nil {
 		return err
 	}
 	points, err := r.catalogue(ctx)

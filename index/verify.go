@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"vbfs/index/format"
 	"vbfs/index/imagemap"
@@ -17,13 +16,7 @@ import (
 type VerifyOptions struct {
 	Points   []*format.Manifest         // nil is all, and what no point names
 	ReadData func(p format.PackID) bool // packs of which every byte is read; nil is none
-	Progress *VerifyProgress
-}
-
-// VerifyProgress counts a verification. It may be read while it goes on.
-type VerifyProgress struct {
-	Total, Done atomic.Int64 // bytes of packs
-	Points      atomic.Int64 // whose maps were walked
+	Progress *Progress
 }
 
 // A Problem is one thing that is damaged or missing.
@@ -46,7 +39,7 @@ type Hurt struct {
 // first, so that the walk over the maps that follows knows what each bad one hurts.
 func (r *Repository) Verify(ctx context.Context, o VerifyOptions) ([]*Problem, error) {
 	if o.Progress == nil {
-		o.Progress = new(VerifyProgress)
+		o.Progress = new(Progress)
 	}
 	v := &verifier{
 		r: r, o: o, maps: imagemap.NewCache(nodesCache), known: map[nodePlace]known{}, bad: map[format.PackID]*badPack{},

@@ -16,19 +16,18 @@ import (
 
 // listPacks chooses every pack that is there.
 func (v *verifier) listPacks(ctx context.Context) error {
-	v.packs = map[format.PackID]bool{}
-	for info, err := range v.r.store.List(ctx, packsFolder) {
-		if err != nil {
-			return fmt.Errorf("list packs: %w", err)
-		}
-		id, err := parsePackName(info.Name)
-		if err != nil || pack.Name(id) != info.Name {
-			v.add(info.Name, fmt.Errorf("not the name of a pack: %w", ErrCorrupt))
-			continue
-		}
-		v.packs[id] = true
-		v.o.Progress.Total.Add(info.Size)
+	packs, foreign, err := v.r.storedPacks(ctx)
+	if err != nil {
+		return err
 	}
+	for _, name := range foreign {
+		v.add(name, fmt.Errorf("not the name of a pack: %w", ErrCorrupt))
+	}
+	v.packs = map[format.PackID]bool{}
+	for _, s := range packs {
+		v.packs[s.id] = true
+	}
+	v.o.Progress.expect(packs)
 	return nil
 }
 

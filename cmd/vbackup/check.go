@@ -21,7 +21,12 @@ would mend something.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.WithRepository(cmd.Context(), 0, func(repo *index.Repository) error {
-				c, err := repo.Check(cmd.Context())
+				var progress index.Progress
+				var c *index.Checkup
+				err := app.During(onPacks("check", &progress), func() (err error) {
+					c, err = repo.Check(cmd.Context(), &progress)
+					return err
+				})
 				if err != nil {
 					return err
 				}

@@ -17,7 +17,9 @@ backups store again what is there already. Backups may go on meanwhile.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.WithRepository(cmd.Context(), 0, func(repo *index.Repository) error {
-				if err := repo.RebuildTable(cmd.Context()); err != nil {
+				var progress index.Progress
+				err := app.During(onPacks("rebuild", &progress), func() error { return repo.RebuildTable(cmd.Context(), &progress) })
+				if err != nil {
 					return err
 				}
 				if app.Flags.JSON {

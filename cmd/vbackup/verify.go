@@ -44,7 +44,7 @@ vbackup verify -r /srv/backup web01 db01@2026-11-19 --read-data=10%`,
 }
 
 func (v *verification) run(ctx context.Context, args []string) error {
-	var progress index.VerifyProgress
+	var progress index.Progress
 	o := index.VerifyOptions{Progress: &progress}
 	var err error
 	if o.ReadData, err = part(v.readData); err != nil {
@@ -56,8 +56,7 @@ func (v *verification) run(ctx context.Context, args []string) error {
 			return err
 		}
 		var problems []*index.Problem
-		work := cli.Work{Name: "verify", Total: progress.Total.Load, Done: progress.Done.Load}
-		err := v.app.During(work, func() (err error) {
+		err := v.app.During(onPacks("verify", &progress), func() (err error) {
 			problems, err = repo.Verify(ctx, o)
 			return err
 		})
@@ -128,7 +127,7 @@ type hurtLine struct {
 	Length  int64  `json:"length_bytes"`
 }
 
-func (v *verification) report(problems []*index.Problem, p *index.VerifyProgress, took time.Duration) error {
+func (v *verification) report(problems []*index.Problem, p *index.Progress, took time.Duration) error {
 	for _, problem := range problems {
 		if err := v.tell(problem); err != nil {
 			return err
@@ -184,4 +183,9 @@ func hurt(h index.Hurt) string {
 		return fmt.Sprintf("%s@%s, all of it", h.Machine, h.Name)
 	}
 	return fmt.Sprintf("%s@%s:%s, %d bytes at %d", h.Machine, h.Name, h.Disk, h.Len, h.Off)
+}
+
+// onPacks is work that goes over packs.
+func onPacks(name string, p *index.Progress) cli.Work {
+	return cli.Work{Name: name, Total: p.Total.Load, Done: p.Done.Load}
 }

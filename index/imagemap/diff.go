@@ -10,10 +10,13 @@ import (
 
 // Diff gives the ranges of blocks that do not lie at the same address in a and b, or are zero in one alone, in order
 // and as long as they can be. Subtrees whose pointers have equal hashes are not loaded. Sizes may differ: what only one
-// of the two has counts as differing. An error is the last that it gives.
+// of the two has counts as differing, with all of the block in which the smaller ends. An error is the last that it gives.
 func Diff(ctx context.Context, a, b *Map) iter.Seq2[block.Range, error] {
 	return func(yield func(block.Range, error) bool) {
-		d := differ{common: min(a.blocks, b.blocks), yield: yield}
+		d := differ{common: a.blocks, yield: yield}
+		if a.size != b.size { // the short last block of one is no block of the other
+			d.common = min(a.size, b.size) >> block.Log2Size
+		}
 		level := max(a.height, b.height)
 		err := d.nodes(ctx, level, 0, place{m: a}, place{m: b})
 		if err == nil {
@@ -55,7 +58,7 @@ func (p place) load(ctx context.Context, level uint8, index int64) (node, error)
 }
 
 type differ struct {
-	common int64 // blocks that both have
+	common int64 // blocks that both have, whole
 	last   block.Range
 	yield  func(block.Range, error) bool
 	done   bool // yield wants no more

@@ -69,9 +69,8 @@ func checkDiff(t *testing.T, a, b point) {
 
 // differing compares the models block by block.
 func differing(a, b *disk) (out []block.Range) {
-	common := min(block.Count(a.size), block.Count(b.size))
 	for n := range max(block.Count(a.size), block.Count(b.size)) {
-		if n < common && a.at[n] == b.at[n] {
+		if block.Len(n, a.size) == block.Len(n, b.size) && a.at[n] == b.at[n] {
 			continue
 		}
 		if len(out) > 0 && out[len(out)-1].End() == n {

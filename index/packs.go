@@ -1,0 +1,46 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"vbfs/index/format"
+	"vbfs/index/pack"
+)
+
+// Progress counts long work. It may be read while the work goes on.
+type Progress struct {
+	Total, Done atomic.Int64 // bytes of packs
+	Points      atomic.Int64 // whose maps were walked
+}
+
+// A storedPack is a pack that is in the repository.
+type storedPack struct {
+	id   format.PackID
+	size int64
+}
+
+// storedPacks lists the packs, and what lies among them and is none.
+func (r *Repository) storedPacks(ctx context.Context) (packs []storedPack, foreign []string, err error) {
+	for info, err := range r.store.List(ctx, packsFolder) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("list packs: %w", err)
+		}
+		id, err := format.ParsePackID(info.Name[strings.LastIndexByte(info.Name, '/')+1:])
+		if err != nil || pack.Name(id) != info.Name {
+			foreign = append(foreign, info.Name)
+			continue
+		}
+		packs = append(packs, storedPack{id, info.Size})
+	}
+	return packs, foreign, nil
+}
+
+// expect adds packs to what there is to do.
+func (p *Progress) expect(packs []storedPack) {
+	for _, s := range packs {
+		p.Total.Add(s.size)
+	}
+}
