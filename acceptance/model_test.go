@@ -64,10 +64,21 @@ func lives(t *testing.T, guests []*guest, n int, r *repository, d *doors) {
 					if g.turn%4 == 0 {
 						d.peek(t, old, g.rnd)
 					}
+					if care := map[int]string{5: "verify", 9: "rebuild-table", 12: "check"}[g.turn%14]; care != "" {
+						take(t, r, care)
+					}
 				}
 			})
 		}
 	})
+}
+
+// take takes care of the repository while others write to it. check has nothing to complain of but the table.
+func take(t *testing.T, r *repository, care string) {
+	t.Helper()
+	if res := r.vbackup(t, care); res.code != 0 && care != "check" {
+		t.Errorf("%s ended with %d: %s%s", care, res.code, res.out, res.err)
+	}
 }
 
 // judge reads every point, and some of them through all doors: each guest's last two, and two by chance.
