@@ -130,6 +130,42 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	}
 }
 
+// What a crash leaves in the table is no point: not while its session lives, and not when it was ended.
+func TestCrashedPointsAreNotInTheCatalog(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	whole := objecttest.NewCrash(s.memory, 0)
+	if _, err := putDisk(t.Context(), openIn(t, whole), "m", s.next, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	for n := int64(1); n <= whole.Ops(); n++ {
+		tables := index.OpenOptions{Table: t.TempDir()}
+		crash := objecttest.NewCrash(s.memory, n)
+		if repo, err := index.Open(t.Context(), crash, tables); err == nil {
+			putDisk(t.Context(), repo, "m", s.next, nil, nil)
+			repo.Close()
+		}
+		repo, err := index.Open(t.Context(), crash.Survivor(), tables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer repo.Close()
+		endSessions(t, repo)
+		if _, err := putDisk(t.Context(), repo, "m", s.next, nil, nil); err != nil {
+			t.Fatalf("operation %d: the next backup: %v", n, err)
+		}
+		points, err := repo.Points(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range points {
+			if _, err := repo.Point(t.Context(), p); err != nil {
+				t.Fatalf("operation %d: a point is listed that is none: %v", n, err)
+			}
+		}
+	}
+}
+
 // An operation that fails once, before or after it did its work, ends in an error or in a point, never in both.
 func TestFaultAtEveryOperation(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ func (r *Repository) list(ctx context.Context) (out []*format.Manifest, damaged 
 		if err != nil {
 			return nil, nil, fmt.Errorf("list points: %w", err)
 		}
-		m, err := r.summary(ctx, info.Name)
+		m, err := r.summary(ctx, info)
 		switch {
 		case errors.Is(err, ErrCorrupt):
 			damaged = append(damaged, err)
@@ -48,12 +48,12 @@ func byMachineAndTime(a, b *format.Manifest) int {
 	return cmp.Or(cmp.Compare(a.MachineName, b.MachineName), a.Time.Compare(b.Time), cmp.Compare(a.Name, b.Name))
 }
 
-// summary gives the summary of the manifest called name: from memory, else from the catalog, else by opening it. It is
+// summary gives the summary of a manifest that was listed: from memory, else from the catalog, else by opening it. It is
 // nil for a void, and for a point that was forgotten since it was listed.
-func (r *Repository) summary(ctx context.Context, name string) (*format.Manifest, error) {
-	id, err := parsePointName(name)
+func (r *Repository) summary(ctx context.Context, info object.Info) (*format.Manifest, error) {
+	id, err := parsePointName(info.Name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", info.Name, err)
 	}
 	r.mu.Lock()
 	m, void := r.summaries[id], r.voids[id]
@@ -61,8 +61,11 @@ func (r *Repository) summary(ctx context.Context, name string) (*format.Manifest
 	if m != nil || void {
 		return m, nil
 	}
-	if m = r.catalogued(id); m == nil {
-		full, err := r.openManifest(ctx, name)
+	if info.Size > format.SealedEmpty { // the catalog may know a point that a void, which is empty, kept from being
+		m = r.catalogued(id)
+	}
+	if m == nil {
+		full, err := r.openManifest(ctx, info.Name)
 		if errors.Is(err, object.ErrNotExist) {
 			return nil, nil
 		}

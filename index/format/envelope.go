@@ -18,8 +18,9 @@ import (
 const (
 	sealedMagic  = "vbfsseal"
 	SealedHeader = 52
-	TagSize      = 16        // of AES-256-GCM and of XXH3-128
-	MaxSealed    = 128 << 20 // bytes of an object; a reader allocates no more
+	TagSize      = 16                     // of AES-256-GCM and of XXH3-128
+	SealedEmpty  = SealedHeader + TagSize // bytes of an object without a body
+	MaxSealed    = 128 << 20              // bytes of an object; a reader allocates no more
 )
 
 // An Envelope is the header of a sealed object.
