@@ -20,11 +20,10 @@ type Writer struct {
 	// owner adds the rest before Commit. Disks are added by Disk, in any order.
 	Manifest format.Manifest
 
-	repo   *Repository
-	others []*format.Manifest // the machine's points at Begin, oldest first
-	found  *lookup
-	tree   *treeWriter
-	ended  bool
+	repo  *Repository
+	found *lookup
+	tree  *treeWriter
+	ended bool
 
 	mu    sync.Mutex // guards all below
 	disks []*DiskWriter
@@ -89,11 +88,10 @@ func (w *Writer) start(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	w.others = slices.DeleteFunc(points, func(p *format.Manifest) bool { return p.Machine != w.Manifest.Machine })
+	w.place(at, slices.DeleteFunc(points, func(p *format.Manifest) bool { return p.Machine != w.Manifest.Machine }))
 	if err := w.repo.noCollection(ctx); err != nil {
 		return err
 	}
-	w.place(at)
 	if w.found, err = newLookup(ctx, w.repo); err != nil {
 		return err
 	}
@@ -101,9 +99,9 @@ func (w *Writer) start(ctx context.Context, at time.Time) error {
 	return err
 }
 
-// place gives the point its name and its number in the machine's history. The name is the instant to the second; when it
-// is taken, the next free one.
-func (w *Writer) place(at time.Time) {
+// place gives the point its name and its number after the machine's other points. The name is the instant to the second;
+// when it is taken, the next free one.
+func (w *Writer) place(at time.Time, others []*format.Manifest) {
 	m := &w.Manifest
 	m.Start = time.Now().UTC()
 	if at.IsZero() {
@@ -112,7 +110,7 @@ func (w *Writer) place(at time.Time) {
 	m.Time = at.UTC()
 	m.Sequence = 1
 	taken := map[string]bool{}
-	for _, p := range w.others {
+	for _, p := range others {
 		taken[p.Name] = true
 		if p.Sequence >= m.Sequence {
 			m.Sequence, m.Predecessor = p.Sequence+1, p.Point
