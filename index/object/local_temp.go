@@ -13,6 +13,9 @@ import (
 // tempDir holds files on their way where O_TMPFILE does not do. No object's name begins with a dot.
 const tempDir = ".tmp"
 
+// linkTest is a name that is given and taken away again: always the same, so that what a killed process left of it goes.
+const linkTest = ".link-test"
+
 // temp is a file on its way. link gives it a name that must not be taken (EEXIST); close drops it unless it was linked.
 type temp interface {
 	file() *os.File
@@ -39,9 +42,12 @@ func (l *Local) tryUnnamed() {
 	defer root.Close()
 	t, err := newUnnamed(root)
 	if err == nil {
-		base := "." + randomName()
-		err = errors.Join(t.link(int(root.Fd()), base), t.close())
-		unix.Unlinkat(int(root.Fd()), base, 0)
+		err = t.link(int(root.Fd()), linkTest)
+		if errors.Is(err, unix.EEXIST) { // of another process, which could
+			err = nil
+		}
+		err = errors.Join(err, t.close())
+		unix.Unlinkat(int(root.Fd()), linkTest, 0)
 	}
 	l.named = l.named || err != nil
 }
