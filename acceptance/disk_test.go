@@ -78,11 +78,6 @@ func (d *disk) resize(size int64) {
 	d.size = size
 }
 
-// at fills p with the bytes at off.
-func (d *disk) at(p []byte, off int64) {
-	pieces(off, int64(len(p)), func(i, from, to int64) { p = p[copy(p, d.unit(i)[from:to]):] })
-}
-
 // differs tells how bytes read at off are not the disk's.
 func (d *disk) differs(p []byte, off int64) (err error) {
 	if off+int64(len(p)) > d.size {
