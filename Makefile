@@ -23,7 +23,7 @@ test: deps lint ## install what is missing, then run every test; needs root
 	go test -count=1 -timeout 20m ./...
 
 race: deps ## the tests under the race detector
-	go test -race -count=1 -timeout 60m $$(go list ./... | grep -v /acceptance)
+	go test -race -count=1 -timeout 60m ./...
 
 lint: ## gofmt, vet, staticcheck, and a build without C
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
@@ -36,8 +36,9 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
 		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; done; done
 
-torture: deps ## the long form of the crash, damage and model tests
-	VBFS_TORTURE=1 go test -count=1 -timeout 5h ./index ./acceptance
+torture: deps ## the long form of the damage and model tests: hours
+	go test -count=1 -timeout 0 ./index -run Flipped -flips 1000
+	go test -count=1 -timeout 0 ./acceptance -run TestModel -rounds 2000
 
 bench: deps build ## measure against the peers; writes docs/benchmarks.md
 	@$(call install,$(PEERS))
