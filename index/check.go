@@ -12,7 +12,7 @@ import (
 
 // A Checkup is what is wrong with caches and what was left behind. None of it hurts a point.
 type Checkup struct {
-	DamagedSegments []string        // of the table; they were removed
+	DamagedSegments []string        // of the table
 	MissingBlocks   int64           // in data packs, that the table does not know
 	MissingPoints   int             // that the catalog does not know
 	OrphanPacks     []format.PackID // that no point names, with OrphanBytes in all

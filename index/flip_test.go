@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"vbfs/index"
@@ -61,7 +60,7 @@ func (b *bench) twoMachines() map[string][]byte {
 func (b *bench) flip(rnd *rand.Rand) (name string, undo func()) {
 	var names []string
 	filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && !strings.Contains(path, "/table/") {
+		if err == nil && d.Type().IsRegular() {
 			names = append(names, path)
 		}
 		return err

@@ -115,7 +115,19 @@ func (v *verifier) verifySmall(ctx context.Context) error {
 			}
 		}
 	}
-	return ctx.Err()
+	return v.verifyTable(ctx)
+}
+
+// verifyTable reads the table when data is read, too. It is a cache: what is wrong with it hurts no point.
+func (v *verifier) verifyTable(ctx context.Context) error {
+	if v.r.table == nil || v.o.ReadData == nil {
+		return ctx.Err()
+	}
+	damaged, err := v.r.table.Verify(ctx)
+	for _, name := range damaged {
+		v.add("table/"+name, fmt.Errorf("segment is damaged, which rebuild-table mends: %w", ErrCorrupt))
+	}
+	return err
 }
 
 // loadPoints opens the manifests.

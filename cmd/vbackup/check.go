@@ -75,7 +75,7 @@ func reportCheck(app *cli.App, c *index.Checkup) error {
 func checkTable(app *cli.App, c *index.Checkup) error {
 	t := app.Table("WHAT", "FOUND")
 	for _, name := range c.DamagedSegments {
-		t.Row("damaged table segment, removed", name)
+		t.Row("damaged table segment", name)
 	}
 	t.Row("blocks that the table does not know", fmt.Sprint(c.MissingBlocks))
 	t.Row("points that the catalog does not know", fmt.Sprint(c.MissingPoints))

@@ -67,7 +67,7 @@ var damages = map[string]func(r *rand.Rand, b []byte) []byte{
 	"grow": func(r *rand.Rand, b []byte) []byte { return append(b, make([]byte, 1+r.IntN(3*pageSize))...) },
 }
 
-// Whatever happens to one segment, reading goes on, another segment proposes what it holds, and Verify removes
+// Whatever happens to one segment, reading goes on, another segment proposes what it holds, and Merge removes
 // the damaged one and nothing else.
 func TestDamage(t *testing.T) {
 	for kind, damage := range damages {
@@ -93,12 +93,15 @@ func TestDamage(t *testing.T) {
 				if !has(tab, others[at%len(others)]) {
 					t.Fatal("a whole segment has lost an entry")
 				}
-				removed, err := tab.Verify(t.Context())
+				damaged, err := tab.Verify(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !bytes.Equal(b, whole) && !slices.Equal(removed, []string{name}) {
-					t.Fatalf("removed %v", removed)
+				if !bytes.Equal(b, whole) && !slices.Equal(damaged, []string{name}) {
+					t.Fatalf("damaged are %v", damaged)
+				}
+				if err := tab.Merge(t.Context(), Keep{}); err != nil {
+					t.Fatal(err)
 				}
 				if tab.Close(); !bytes.Equal(b, whole) {
 					checkNames(t, dir, other)
@@ -212,8 +215,8 @@ func TestOverwrittenWithAnother(t *testing.T) {
 	}
 	exercise(tab, mine)
 	exercise(tab, others)
-	removed, err := tab.Verify(t.Context())
-	if err != nil || !slices.Equal(removed, []string{name}) {
-		t.Errorf("removed %v, %v", removed, err)
+	damaged, err := tab.Verify(t.Context())
+	if err != nil || !slices.Equal(damaged, []string{name}) {
+		t.Errorf("damaged are %v, %v", damaged, err)
 	}
 }

@@ -35,7 +35,7 @@ func (t *Table) Merge(ctx context.Context, keep Keep) error {
 		return t.Refresh()
 	}
 	for more := true; more; {
-		if _, err := t.sweepDamaged(); err != nil {
+		if err := t.sweepDamaged(); err != nil {
 			return fmt.Errorf("merge table: %w", err)
 		}
 		merged, err := t.mergeSome(ctx, keep)

@@ -8,23 +8,18 @@ import (
 	"slices"
 )
 
-// Verify hashes every segment and removes the damaged ones, whose names it gives. Their packs are named no more then, and
-// their points not in the catalog.
-func (t *Table) Verify(ctx context.Context) (removed []string, err error) {
+// Verify hashes every segment and gives the names of the damaged ones, which propose and name nothing from then on. They
+// stay until the next Merge.
+func (t *Table) Verify(ctx context.Context) (damaged []string, err error) {
 	if err := t.Refresh(); err != nil {
 		return nil, err
 	}
 	c := t.acquire()
-	err = hashAll(ctx, c.segs)
-	t.release(c)
-	if err != nil && !errors.Is(err, ErrDamaged) {
+	defer t.release(c)
+	if err := hashAll(ctx, c.segs); err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, fmt.Errorf("verify table: %w", err)
 	}
-	removed, err = t.sweepDamaged()
-	if err != nil {
-		return removed, fmt.Errorf("verify table: %w", err)
-	}
-	return removed, nil
+	return c.damaged(), nil
 }
 
 // hashAll compares all segments with their names, marks the damaged and gives the errors of all.
@@ -71,21 +66,26 @@ func (s stopper) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// sweepDamaged removes the segments that are known as damaged and lists the others again.
-func (t *Table) sweepDamaged() (removed []string, err error) {
-	c := t.acquire()
+// damaged gives the names of the segments that are known as damaged.
+func (c *set) damaged() []string {
 	names := slices.Clone(c.broken)
 	for _, s := range c.segs {
 		if !s.good() {
 			names = append(names, s.name)
 		}
 	}
+	return names
+}
+
+// sweepDamaged removes the segments that are known as damaged and lists the others again.
+func (t *Table) sweepDamaged() error {
+	c := t.acquire()
+	names := c.damaged()
 	t.release(c)
 	for _, name := range names {
 		if err := remove(t.dir, name); err != nil {
-			return removed, err
+			return err
 		}
-		removed = append(removed, name)
 	}
-	return removed, t.Refresh()
+	return t.Refresh()
 }
