@@ -22,10 +22,8 @@ func chainRow() row {
 		work: fmt.Sprintf("reading at point %d of a chain (%d MiB disk, 1 %% scattered changes a point), nbdcopy -C 4 to null", chainPoints, chainSize>>20),
 		peer: "point 1 of the same chain", goal: ">= 0.95", unit: "MiB/s", bound: 0.95, least: true,
 		start: func(ctx context.Context, l *lab) (contest, error) {
-			c := &chain{size: min(chainSize, l.disk.dataBytes()) &^ (block.Size - 1)}
-			repo, err := l.makeRepo(ctx, func(dir string, store *object.Local) error {
-				return opened(ctx, dir, store, func(repo *index.Repository) error { return c.build(ctx, l.disk, repo) })
-			})
+			c := l.chain()
+			repo, err := c.make(ctx, l)
 			at := func(export string) measure {
 				return func(ctx context.Context) (float64, error) { return l.copyOurs(ctx, repo, export, c.size) }
 			}
@@ -38,6 +36,17 @@ func chainRow() row {
 type chain struct {
 	size        int64
 	first, last string
+}
+
+func (l *lab) chain() *chain {
+	return &chain{size: min(chainSize, l.disk.dataBytes()) &^ (block.Size - 1)}
+}
+
+// make gives the repository.
+func (c *chain) make(ctx context.Context, l *lab) (string, error) {
+	return l.makeRepo(ctx, func(dir string, store *object.Local) error {
+		return opened(ctx, dir, store, func(repo *index.Repository) error { return c.build(ctx, l.disk, repo) })
+	})
 }
 
 // build begins with what the image holds, wherever it lies there, and changes it.

@@ -10,8 +10,10 @@
 //	         \_ratio_/           \_ratio_/           …   median of the ratios
 //
 // Machines drift, so nothing is compared but what ran side by side: what counts is the median of the rounds' ratios, not
-// the ratio of medians. The canary is a plain read of the image (the median of three); when it moved by more than a fifth over a round,
-// something else was at work and the round is dropped. How many were is told.
+// the ratio of medians. The canary is a plain read of the image (the median of three); when it moved by more than a
+// fifth over a round, something else was at work and the round is dropped. So it is when others had more than a tenth of
+// the processors: one of two gone does not move a plain read, and halves who works on both. How many rounds were dropped
+// is told.
 //
 // What is a process to users is one here: the built programs run, on real sockets and mounts. Everything that is read
 // was written just before, so it is in the page cache, for us and for the peers.

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Options are the flags.
+// options are the flags.
 type options struct {
 	only    string
 	rounds  int
@@ -20,6 +20,7 @@ type options struct {
 	out     string
 	cache   string
 	profile string
+	derive  string
 }
 
 func parse() (o options) {
@@ -29,6 +30,7 @@ func parse() (o options) {
 	flag.StringVar(&o.out, "out", "", "write the table to this `FILE` too")
 	flag.StringVar(&o.cache, "cache", "", "keep the image in this `DIRECTORY` (default vbfs-bench in the user's cache)")
 	flag.StringVar(&o.profile, "profile", "", "measure nothing; write CPU profiles of our side to this `DIRECTORY`")
+	flag.StringVar(&o.derive, "derive", "", "print the milliseconds that the key of this `REPOSITORY` takes to derive: for the benchmark's own use")
 	flag.Parse()
 	return o
 }
@@ -43,6 +45,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
+	if o.derive != "" {
+		return printDerivation(ctx, o.derive)
+	}
 	only, err := regexp.Compile(o.only)
 	if err != nil {
 		return err
@@ -78,7 +83,6 @@ func (l *lab) measureAll(ctx context.Context, only *regexp.Regexp) (all []result
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			l.say("%s: %v", r.work, err)
 			res = result{row: r, failed: err}
 		}
 		l.say("%s", res)

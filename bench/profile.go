@@ -34,7 +34,7 @@ func (l *lab) profile(ctx context.Context, dir string) error {
 	}{
 		{"capture", l.profileCapture}, {"unchanged", l.profileUnchanged}, {"increment", l.profileIncrement},
 		{"sequential", l.profileServe(l.copyNull)}, {"cold", l.profileServe(l.readCold)}, {"hot", l.profileServe(l.readHot)},
-		{"mount", l.profileMount}, {"first", l.profileFirst},
+		{"chain", l.profileChain}, {"mount", l.profileMount}, {"first", l.profileFirst},
 	} {
 		l.say("profile %s", p.name)
 		if err := profiled(ctx, filepath.Join(dir, p.name+".pprof"), p.work); err != nil {
@@ -122,24 +122,35 @@ func (l *lab) profileServe(client func(ctx context.Context, uri string) error) f
 		if err != nil {
 			return err
 		}
-		return within(ctx, dir, func(repo *index.Repository) error {
-			image, err := latest(ctx, repo)
-			if err != nil {
-				return err
-			}
-			socket := l.socket()
-			listener, err := net.Listen("unix", socket)
-			if err != nil {
-				return err
-			}
-			ctx, stop := context.WithCancel(ctx)
-			var g errgroup.Group
-			g.Go(func() error { return nbdsrv.New(single{image}, nbdsrv.Options{}).Serve(ctx, listener) })
-			err = errors.Join(start(), client(ctx, uri(socket, "")))
-			stop()
-			return errors.Join(err, g.Wait())
-		})
+		return within(ctx, dir, func(repo *index.Repository) error { return l.serveLatest(ctx, repo, start, client) })
 	}
+}
+
+func (l *lab) profileChain(ctx context.Context, start func() error) error {
+	c := l.chain()
+	dir, err := c.make(ctx, l)
+	if err != nil {
+		return err
+	}
+	return within(ctx, dir, func(repo *index.Repository) error { return l.serveLatest(ctx, repo, start, l.copyNull) })
+}
+
+func (l *lab) serveLatest(ctx context.Context, repo *index.Repository, start func() error, client func(context.Context, string) error) error {
+	image, err := latest(ctx, repo)
+	if err != nil {
+		return err
+	}
+	socket := l.socket()
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var g errgroup.Group
+	g.Go(func() error { return nbdsrv.New(single{image}, nbdsrv.Options{}).Serve(ctx, listener) })
+	err = errors.Join(start(), client(ctx, uri(socket, "")))
+	stop()
+	return errors.Join(err, g.Wait())
 }
 
 func latest(ctx context.Context, repo *index.Repository) (*index.Image, error) {

@@ -23,7 +23,8 @@ func report(l *lab, results []result) string {
 		"Warm page cache. Default settings (zstd, encrypted) unless said.\n\n", l.disk.size>>20, l.disk.dataBytes()>>20)
 	fmt.Fprintf(&b, "Ours and the peer take turns in one run, after a round to warm up. Figures are medians of %d valid rounds, the "+
 		"ratio is the median of the rounds' own ratios. A round is dropped when a plain read of the image, before and after it "+
-		"(each the median of three), moved by more than %.0f %%.\n\n", l.o.rounds, 100*drift)
+		"(each the median of three), moved by more than %.0f %%, or when other programs had more than %.0f %% of the processors meanwhile.\n\n",
+		l.o.rounds, 100*drift, 100*company)
 	b.WriteString("| work | peer | goal | ours | peer's | ratio | | rounds (dropped) |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range results {
 		b.WriteString(line(r))

@@ -12,6 +12,7 @@ import (
 
 const (
 	drift    = 0.2 // how far the canary may move over a round
+	company  = 0.1 // share of all processors that others may have meanwhile
 	attempts = 3   // for each valid round, at most
 )
 
@@ -20,7 +21,7 @@ type round struct{ ours, peer, ratio float64 }
 
 // measure readies a row, warms it up and measures it.
 func (l *lab) measure(ctx context.Context, r row) (res result, err error) {
-	l.say("%s, %s: preparing", r.work, r.peer)
+	l.say("%s / %s: preparing", r.work, r.peer)
 	c, err := r.start(ctx, l)
 	if err != nil {
 		return res, err
@@ -54,16 +55,16 @@ func (l *lab) rounds(ctx context.Context, r row, c contest) (valid, dropped []ro
 	before, err := l.canary(ctx)
 	for err == nil && len(valid) < l.o.rounds && len(valid)+len(dropped) < attempts*l.o.rounds {
 		var one round
-		var after float64
-		if one, err = pair(ctx, r, c); err != nil {
+		var after, others float64
+		if one, others, err = watchedPair(ctx, r, c); err != nil {
 			break
 		}
 		if after, err = l.canary(ctx); err != nil {
 			break
 		}
-		quiet := max(before, after) <= min(before, after)*(1+drift)
-		l.say("  ours %s, peer %s, ratio %.3f, canary %.2f s and %.2f s", figure(one.ours, r.unit), figure(one.peer, r.unit), one.ratio, before, after)
-		if quiet {
+		l.say("  %s / %s, ratio %.3f, canary %.2f s and %.2f s, others %.0f %%", figure(one.ours, r.unit),
+			figure(one.peer, r.unit), one.ratio, before, after, 100*others)
+		if max(before, after) <= min(before, after)*(1+drift) && others <= company {
 			valid = append(valid, one)
 		} else {
 			dropped = append(dropped, one)
@@ -71,6 +72,19 @@ func (l *lab) rounds(ctx context.Context, r row, c contest) (valid, dropped []ro
 		before = after
 	}
 	return valid, dropped, err
+}
+
+// watchedPair measures both, and tells which share of the machine's processors others had meanwhile.
+func watchedPair(ctx context.Context, r row, c contest) (one round, others float64, err error) {
+	before, err := usageNow()
+	if err != nil {
+		return one, 0, err
+	}
+	if one, err = pair(ctx, r, c); err != nil {
+		return one, 0, err
+	}
+	after, err := usageNow()
+	return one, after.others(before), err
 }
 
 func pair(ctx context.Context, r row, c contest) (one round, err error) {

@@ -93,6 +93,16 @@ func rows() []row {
 
 // String is a line for the terminal.
 func (r result) String() string {
-	return fmt.Sprintf("%s, %s: ours %s, peer %s, ratio %.2f, %s; %d rounds, %d dropped", r.work, r.peer,
-		figure(r.ours, r.unit), figure(r.theirs, r.unit), r.ratio, r.verdict(), r.valid, r.dropped)
+	s := r.work
+	if r.peer != "" {
+		s += " / " + r.peer
+	}
+	if r.failed != nil {
+		return s + ": " + r.failed.Error()
+	}
+	s += ": " + figure(r.ours, r.unit)
+	if r.peer != "" {
+		s += fmt.Sprintf(" / %s, ratio %.3f", figure(r.theirs, r.unit), r.ratio)
+	}
+	return s + fmt.Sprintf(" (%s) %s; %d rounds, %d dropped", r.goal, r.verdict(), r.valid, r.dropped)
 }
