@@ -27,11 +27,14 @@ func parse() (o options) {
 	flag.StringVar(&o.only, "only", "", "measure the rows alone that match the `REGEXP`")
 	flag.IntVar(&o.rounds, "rounds", 5, "valid rounds of each row")
 	flag.BoolVar(&o.quick, "quick", false, "a small image and small repositories: to try the benchmark, not the program")
-	flag.StringVar(&o.out, "out", "", "write the table to this `FILE` too")
+	flag.StringVar(&o.out, "out", "", "write the table to this `FILE` too (default docs/benchmarks.md when all was measured)")
 	flag.StringVar(&o.cache, "cache", "", "keep the image in this `DIRECTORY` (default vbfs-bench in the user's cache)")
 	flag.StringVar(&o.profile, "profile", "", "measure nothing; write CPU profiles of our side to this `DIRECTORY`")
 	flag.StringVar(&o.derive, "derive", "", "print the milliseconds that the key of this `REPOSITORY` takes to derive: for the benchmark's own use")
 	flag.Parse()
+	if o.out == "" && o.only == "" && !o.quick {
+		o.out = "docs/benchmarks.md"
+	}
 	return o
 }
 
