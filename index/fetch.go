@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,26 +14,43 @@ import (
 	"vbfs/index/pack"
 )
 
-// maxSpan is how many neighbouring blocks are read at once: 16 are up to 1 MiB, decoded in 1 ms, so that a read of
-// several MiB is spread over the cores.
-const maxSpan = 16
+// maxSpan is how many neighbouring blocks are read at once: 8 are up to 512 KiB, decoded in half a millisecond, so that a
+// read of 1 MiB is work for two cores.
+const maxSpan = 8
 
-// fetch fills the pieces of one read. Blocks that lie side by side in a pack are read together, and several such spans
-// are decoded on several cores.
+// fetch fills the pieces of one read. Blocks that lie side by side in a pack are read together; a read of several spans
+// is shared out among the cores, each of which takes the next span until there is none.
 func (r *Repository) fetch(ctx context.Context, pieces []piece) error {
 	if len(pieces) == 1 {
 		return r.one(ctx, pieces[0])
 	}
 	spans := spansOf(pieces)
-	if len(spans) == 1 {
-		return r.span(ctx, spans[0])
+	hands := min(len(spans), runtime.GOMAXPROCS(0), (len(pieces)+maxSpan-1)/maxSpan)
+	if hands <= 1 {
+		return r.spans(ctx, spans, new(atomic.Int64))
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, s := range spans {
-		g.Go(func() error { return r.span(ctx, s) })
+	var next atomic.Int64
+	for range hands {
+		g.Go(func() error { return r.spans(ctx, spans, &next) })
 	}
 	return g.Wait()
+}
+
+// spans fills the spans from next on, which it shares with other goroutines.
+func (r *Repository) spans(ctx context.Context, spans [][]piece, next *atomic.Int64) error {
+	for {
+		i := next.Add(1) - 1
+		if i >= int64(len(spans)) {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.span(ctx, spans[i]); err != nil {
+			return err
+		}
+	}
 }
 
 // spansOf groups pieces whose blocks lie side by side. Pieces of a part of a block stand alone: they go by the cache.

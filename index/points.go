@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"vbfs/index/format"
 	"vbfs/index/object"
@@ -26,23 +30,52 @@ func (r *Repository) Damaged(ctx context.Context) ([]error, error) {
 }
 
 func (r *Repository) list(ctx context.Context) (out []*format.Manifest, damaged []error, err error) {
+	var infos []object.Info
 	for info, err := range r.store.List(ctx, pointsFolder) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list points: %w", err)
 		}
-		m, err := r.summary(ctx, info)
-		switch {
-		case errors.Is(err, ErrCorrupt):
-			damaged = append(damaged, err)
-		case err != nil:
-			return nil, nil, err
-		case m != nil:
-			out = append(out, m)
+		infos = append(infos, info)
+	}
+	found := make([]*format.Manifest, len(infos))
+	broken := make([]error, len(infos))
+	if err := r.summarize(ctx, infos, found, broken); err != nil {
+		return nil, nil, err
+	}
+	for i := range infos {
+		if broken[i] != nil {
+			damaged = append(damaged, broken[i])
+		} else if found[i] != nil {
+			out = append(out, found[i])
 		}
 	}
 	slices.SortFunc(out, byMachineAndTime)
 	return out, damaged, nil
 }
+
+// summarize finds the summary of each point, on all cores: thousands of them are read before the first answer.
+func (r *Repository) summarize(ctx context.Context, infos []object.Info, found []*format.Manifest, broken []error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), 1+len(infos)/sharedOut) {
+		g.Go(func() error {
+			for i := next.Add(1) - 1; i < int64(len(infos)); i = next.Add(1) - 1 {
+				m, err := r.summary(ctx, infos[i])
+				if errors.Is(err, ErrCorrupt) {
+					broken[i] = err
+				} else if err != nil {
+					return err
+				}
+				found[i] = m
+			}
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
+}
+
+// sharedOut is from how many points on it pays to read them on several cores.
+const sharedOut = 100
 
 func byMachineAndTime(a, b *format.Manifest) int {
 	return cmp.Or(cmp.Compare(a.MachineName, b.MachineName), a.Time.Compare(b.Time), cmp.Compare(a.Name, b.Name))

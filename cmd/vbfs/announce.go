@@ -19,7 +19,7 @@ type announcement struct {
 }
 
 // announce tells where the disks of the newest points are, for each listener, ready to be copied.
-func (s *serving) announce(ctx context.Context, c catalog, listeners []net.Listener, secure bool) error {
+func (s *serving) announce(ctx context.Context, c *catalog, listeners []net.Listener, secure bool) error {
 	names, more, err := c.announced(ctx)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (s *serving) announceExport(name, uri string) error {
 }
 
 // announced gives the first names, and tells whether there are more.
-func (c catalog) announced(ctx context.Context) (names []string, more bool, err error) {
+func (c *catalog) announced(ctx context.Context) (names []string, more bool, err error) {
 	for name, err := range c.Names(ctx) {
 		if err != nil {
 			return nil, false, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 
+	"golang.org/x/sync/singleflight"
+
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/nbdsrv"
@@ -14,16 +16,28 @@ import (
 // A catalog serves every disk of every point by the names that selectors have.
 type catalog struct {
 	repo *index.Repository
+
+	listing singleflight.Group
+}
+
+// list gives the points. Who asks while another lists shares that listing: at the start, the announcement and the first
+// client do.
+func (c *catalog) list(ctx context.Context) ([]*format.Manifest, error) {
+	points, err, _ := c.listing.Do("", func() (any, error) { return c.repo.Points(context.WithoutCancel(ctx)) })
+	if err != nil {
+		return nil, err
+	}
+	return points.([]*format.Manifest), nil
 }
 
 var (
-	_ nbdsrv.Catalog = catalog{}
+	_ nbdsrv.Catalog = (*catalog)(nil)
 	_ nbdsrv.Export  = (*index.Image)(nil)
 )
 
 // Open opens what a selector selects. The empty name is the only disk of the only point.
-func (c catalog) Open(ctx context.Context, name string) (nbdsrv.Export, error) {
-	points, err := c.repo.Points(ctx)
+func (c *catalog) Open(ctx context.Context, name string) (nbdsrv.Export, error) {
+	points, err := c.list(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +87,9 @@ func unknown(err error) error {
 }
 
 // Names yields each machine's newest disks first, then all of them.
-func (c catalog) Names(ctx context.Context) iter.Seq2[string, error] {
+func (c *catalog) Names(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		points, err := c.repo.Points(ctx)
+		points, err := c.list(ctx)
 		if err != nil {
 			yield("", err)
 			return

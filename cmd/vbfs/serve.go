@@ -63,7 +63,7 @@ func (s *serving) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.serve(ctx, catalog{repo}, listeners, secure)
+		return s.serve(ctx, &catalog{repo: repo}, listeners, secure)
 	})
 }
 
@@ -95,7 +95,7 @@ func (s *serving) tls() (*tls.Config, error) {
 }
 
 // serve serves until ctx ends, which is no error, or a listener fails. TLS is for TCP: a Unix socket has an owner.
-func (s *serving) serve(ctx context.Context, c catalog, listeners []net.Listener, secure *tls.Config) error {
+func (s *serving) serve(ctx context.Context, c *catalog, listeners []net.Listener, secure *tls.Config) error {
 	warn := func(err error) { s.app.Warn("%v", err) }
 	local := nbdsrv.New(c, nbdsrv.Options{OnError: warn})
 	remote := nbdsrv.New(c, nbdsrv.Options{OnError: warn, TLS: secure, RequireTLS: secure != nil})
