@@ -38,22 +38,29 @@ func (f diskFile) open(ctx context.Context) (fusefs.FileReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &imageHandle{f.tree, window{im, 0, im.Size()}}, nil
+	return &imageHandle{tree: f.tree, window: window{im, 0, im.Size()}}, nil
 }
 
 // An imageHandle is an open disk or partition. It keeps the image, whatever becomes of the point.
 type imageHandle struct {
 	tree *tree
 	window
+	ahead ahead
 }
 
 // Read implements fusefs.FileReader.
 func (h *imageHandle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.ReadAt(dest, off)
+	n, err := h.ahead.read(h.window, dest, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, h.tree.fail(err)
 	}
 	return fuse.ReadResultData(dest[:n]), 0
+}
+
+// Release implements fusefs.FileReleaser.
+func (h *imageHandle) Release(context.Context) syscall.Errno {
+	h.ahead.end()
+	return 0
 }
 
 // Lseek implements fusefs.FileLseeker. It goes on when the caller gets a signal: programs do not expect EINTR here.

@@ -44,5 +44,5 @@ func (f partitionFile) open(ctx context.Context) (fusefs.FileReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &imageHandle{f.tree, w}, nil
+	return &imageHandle{tree: f.tree, window: w}, nil
 }
