@@ -56,7 +56,6 @@ func Mount(ctx context.Context, mountpoint string, repo *index.Repository, o Opt
 	if err := server.WaitMount(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount on %s: %w", mountpoint, err), m.Unmount())
 	}
-	setReadAhead(mountpoint, o.ReadAhead)
 	return m, nil
 }
 

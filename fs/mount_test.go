@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -103,16 +102,5 @@ func TestIdleMount(t *testing.T) {
 	time.Sleep(1500 * time.Millisecond)
 	if took := used() - before; took > 20*time.Millisecond {
 		t.Errorf("idle for 1.5 s took %v of CPU", took)
-	}
-}
-
-// Read-ahead is what was asked for, also when it is more than FUSE itself allows.
-func TestReadAhead(t *testing.T) {
-	dir := goldenLab(t).mount(fs.Options{ReadAhead: 512 << 10})
-	var st unix.Stat_t
-	check(t, unix.Stat(dir, &st))
-	got := readFile(t, fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(st.Dev), unix.Minor(st.Dev)))
-	if string(got) != "512\n" {
-		t.Errorf("read_ahead_kb is %s", got)
 	}
 }
