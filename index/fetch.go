@@ -133,12 +133,12 @@ func (r *Repository) whole(ctx context.Context, pieces []piece) error {
 	if err := rd.Sealed(ctx, buf, off); err != nil {
 		return err
 	}
-	for _, p := range pieces {
+	for i, p := range pieces {
 		_, n, err := rd.Span(p.at.Slot, 1)
 		if err != nil {
 			return err
 		}
-		if err := decodeInto(r.packs.Decoder(), rd, p, buf[:n:n]); err != nil {
+		if err := decodeInto(r.packs.Decoder(), rd, p, room(pieces[i:]), buf[:n:n]); err != nil {
 			return err
 		}
 		buf = buf[n:]
@@ -146,8 +146,19 @@ func (r *Repository) whole(ctx context.Context, pieces []piece) error {
 	return nil
 }
 
-func decodeInto(d *pack.Decoder, rd *pack.Reader, p piece, sealed []byte) error {
-	b, err := rd.Decode(d, p.dst[:0], p.at.Slot, sealed)
+// room is where the first of pieces is decoded to: its place, with slack where the next piece, which is decoded right
+// after it, follows in the reader's buffer.
+func room(pieces []piece) []byte {
+	dst := pieces[0].dst
+	n := len(dst)
+	if len(pieces) > 1 && cap(dst) > n && &dst[:n+1][n] == &pieces[1].dst[0] && len(pieces[1].dst) >= pack.Slack {
+		return dst[: 0 : n+pack.Slack]
+	}
+	return dst[:0:n]
+}
+
+func decodeInto(d *pack.Decoder, rd *pack.Reader, p piece, room, sealed []byte) error {
+	b, err := rd.Decode(d, room, p.at.Slot, sealed)
 	if err != nil {
 		return err
 	}

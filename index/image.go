@@ -86,9 +86,9 @@ func (im *Image) ReadAt(p []byte, off int64) (int, error) {
 // A piece is what one block gives to a read.
 type piece struct {
 	at   format.Address
-	dst  []byte
-	skip int // bytes of the block before dst
-	size int // of the whole block
+	dst  []byte // its capacity goes on in the reader's buffer
+	skip int    // bytes of the block before dst
+	size int    // of the whole block
 }
 
 // whole tells whether the piece wants all of its block.
@@ -122,7 +122,7 @@ func (im *Image) cut(pieces []piece, run imagemap.Run, p []byte, off int64) []pi
 		number := off >> block.Log2Size
 		skip := int(off & (block.Size - 1))
 		n := min(len(p), block.Size-skip)
-		pieces = append(pieces, piece{run.Address(number), p[:n:n], skip, block.Len(number, im.disk.Size)})
+		pieces = append(pieces, piece{run.Address(number), p[:n], skip, block.Len(number, im.disk.Size)})
 		p, off = p[n:], off+int64(n)
 	}
 	return pieces

@@ -262,3 +262,35 @@ func BenchmarkEncode(b *testing.B) {
 		})
 	}
 }
+
+// Blocks that no codec shrinks, and those that it just does, are stored as they are or come back as they were.
+func TestBlocksThatHardlyShrink(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, c := range []format.Codec{format.Zstd, format.S2, format.LZ4} {
+		enc, err := pack.NewEncoder(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dec, err := pack.NewDecoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 400 {
+			raw := make([]byte, 1+r.IntN(block.Size))
+			for i := range raw {
+				raw[i] = byte(r.Uint32())
+			}
+			for range n / 4 { // a few repetitions
+				at, to := r.IntN(len(raw)), r.IntN(len(raw))
+				copy(raw[to:], raw[at:min(len(raw), at+5+r.IntN(60))])
+			}
+			codec, b, err := enc.Encode(raw)
+			if err != nil || len(b) > len(raw) {
+				t.Fatalf("%v of %d bytes: %d, %v", c, len(raw), len(b), err)
+			}
+			if got, err := dec.Decode(nil, codec, b); err != nil || !bytes.Equal(got, raw) {
+				t.Fatalf("%v of %d bytes does not come back: %v", c, len(raw), err)
+			}
+		}
+	}
+}
