@@ -14,77 +14,74 @@ import (
 	"vbfs/index/pack"
 )
 
-// maxSpan is how many neighbouring blocks are read at once: 8 are up to 512 KiB, decoded in half a millisecond, so that a
-// read of 1 MiB is work for two cores.
+// maxSpan is how many blocks are one goroutine's work in a read, and how many neighbours in a pack are read at once: 8 are
+// up to 512 KiB, decoded in half a millisecond, so that a read of 1 MiB is work for two cores.
 const maxSpan = 8
 
-// fetch fills the pieces of one read. Blocks that lie side by side in a pack are read together; a read of several spans
-// is shared out among the cores, each of which takes the next span until there is none.
+// fetch fills the pieces of one read, which are in order. They are shared out among the cores, maxSpan at a time.
 func (r *Repository) fetch(ctx context.Context, pieces []piece) error {
-	if len(pieces) == 1 {
-		return r.one(ctx, pieces[0])
-	}
-	spans := spansOf(pieces)
-	hands := min(len(spans), runtime.GOMAXPROCS(0), (len(pieces)+maxSpan-1)/maxSpan)
+	hands := min(runtime.GOMAXPROCS(0), (len(pieces)+maxSpan-1)/maxSpan)
+	var next atomic.Int64
 	if hands <= 1 {
-		return r.spans(ctx, spans, new(atomic.Int64))
+		return r.shares(ctx, pieces, &next)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	var next atomic.Int64
 	for range hands {
-		g.Go(func() error { return r.spans(ctx, spans, &next) })
+		g.Go(func() error { return r.shares(ctx, pieces, &next) })
 	}
 	return g.Wait()
 }
 
-// spans fills the spans from next on, which it shares with other goroutines.
-func (r *Repository) spans(ctx context.Context, spans [][]piece, next *atomic.Int64) error {
+// shares fills the pieces from next on, which it shares with other goroutines.
+func (r *Repository) shares(ctx context.Context, pieces []piece, next *atomic.Int64) error {
 	for {
-		i := next.Add(1) - 1
-		if i >= int64(len(spans)) {
+		first := int(next.Add(maxSpan) - maxSpan)
+		if first >= len(pieces) {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.span(ctx, spans[i]); err != nil {
+		if err := r.share(ctx, pieces[first:min(len(pieces), first+maxSpan)]); err != nil {
 			return err
 		}
 	}
 }
 
-// spansOf groups pieces whose blocks lie side by side. Pieces of a part of a block stand alone: they go by the cache.
-func spansOf(pieces []piece) [][]piece {
-	var spans [][]piece
-	start := 0
-	for i := 1; i <= len(pieces); i++ {
-		if i < len(pieces) && i-start < maxSpan && joins(pieces[i-1], pieces[i]) {
-			continue
+// share fills pieces one after the other: those whose blocks lie side by side in a pack are read together, a part of a
+// block stands alone and goes by the cache.
+func (r *Repository) share(ctx context.Context, pieces []piece) error {
+	for len(pieces) > 0 {
+		n := 1
+		for n < len(pieces) && joins(pieces[n-1], pieces[n]) {
+			n++
 		}
-		spans = append(spans, pieces[start:i])
-		start = i
+		var err error
+		if n == 1 {
+			err = r.one(ctx, pieces)
+		} else {
+			err = r.whole(ctx, pieces, n)
+		}
+		if err != nil {
+			return err
+		}
+		pieces = pieces[n:]
 	}
-	return spans
+	return nil
 }
 
 func joins(a, b piece) bool {
 	return a.whole() && b.whole() && a.at.Pack == b.at.Pack && int(a.at.Slot)+1 == int(b.at.Slot)
 }
 
-func (r *Repository) span(ctx context.Context, pieces []piece) error {
-	if len(pieces) == 1 {
-		return r.one(ctx, pieces[0])
-	}
-	return r.whole(ctx, pieces)
-}
-
-// one fills a single piece: from the cache or, for a part of a block, by way of it.
-func (r *Repository) one(ctx context.Context, p piece) error {
+// one fills the first of pieces: from the cache or, for a part of a block, by way of it.
+func (r *Repository) one(ctx context.Context, pieces []piece) error {
+	p := pieces[0]
 	if b, ok := r.blocks.Get(p.at); ok {
 		return fill(p, b)
 	}
 	if p.whole() {
-		return r.whole(ctx, []piece{p})
+		return r.whole(ctx, pieces, 1)
 	}
 	b, err := r.block(ctx, p.at)
 	if err != nil {
@@ -115,25 +112,25 @@ func wrongSize(p piece, n int) error {
 
 var sealedBuffers = sync.Pool{New: func() any { b := make([]byte, maxSpan*format.MaxBlock); return &b }}
 
-// whole reads pieces of whole blocks that lie side by side, straight into their places and past the cache: who reads so
-// reads on.
-func (r *Repository) whole(ctx context.Context, pieces []piece) error {
+// whole reads the first n of pieces, whole blocks that lie side by side, straight into their places and past the cache: who
+// reads so reads on.
+func (r *Repository) whole(ctx context.Context, pieces []piece, n int) error {
 	rd, err := r.packs.Reader(ctx, pieces[0].at.Pack)
 	if err != nil {
 		return err
 	}
 	first := pieces[0].at.Slot
-	off, n, err := rd.Span(first, len(pieces))
+	off, length, err := rd.Span(first, n)
 	if err != nil {
 		return err
 	}
 	pooled := sealedBuffers.Get().(*[]byte)
 	defer sealedBuffers.Put(pooled)
-	buf := (*pooled)[:n]
+	buf := (*pooled)[:length]
 	if err := rd.Sealed(ctx, buf, off); err != nil {
 		return err
 	}
-	for i, p := range pieces {
+	for i, p := range pieces[:n] {
 		_, n, err := rd.Span(p.at.Slot, 1)
 		if err != nil {
 			return err
@@ -146,8 +143,8 @@ func (r *Repository) whole(ctx context.Context, pieces []piece) error {
 	return nil
 }
 
-// room is where the first of pieces is decoded to: its place, with slack where the next piece, which is decoded right
-// after it, follows in the reader's buffer.
+// room is where the first of pieces is decoded to: its place, with slack where the next piece, which is filled right after
+// it by the same goroutine, follows in the reader's buffer.
 func room(pieces []piece) []byte {
 	dst := pieces[0].dst
 	n := len(dst)
