@@ -1,6 +1,10 @@
 package fs
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
 
 // aheadFrom is how long reads have to be for the next one to be fetched before it is asked for: shorter ones come at
 // random, or the kernel gathers them itself.
@@ -15,7 +19,8 @@ type ahead struct {
 	coming *fetch     // nil for none
 }
 
-// A fetch is an answer on its way. It belongs to who takes it out of ahead.
+// A fetch is an answer on its way. It belongs to who takes it out of ahead, and is an answer to the kernel then, which spares
+// a copy: fuse.ReadResult.
 type fetch struct {
 	off  int64
 	buf  []byte
@@ -23,21 +28,46 @@ type fetch struct {
 	done chan struct{} // closed when it is there
 }
 
-// read fills p from off of w: from what was fetched, if that is it, and then fetches what comes next.
-func (a *ahead) read(w window, p []byte, off int64) (n int, err error) {
-	f := a.take(off, len(p))
-	if f != nil {
+// read answers with what was fetched, if that is it, else fills p from off of w, and then fetches what comes next.
+func (a *ahead) read(w window, p []byte, off int64) (fuse.ReadResult, error) {
+	if f := a.take(off, len(p)); f != nil {
 		<-f.done
+		if f.err == nil {
+			a.goOn(w, off, len(p))
+			return f, nil
+		}
 	}
-	if f != nil && f.err == nil {
-		n = copy(p, f.buf)
-	} else {
-		n, err = w.ReadAt(p, off)
-	}
+	n, err := w.ReadAt(p, off)
 	if err == nil {
-		a.goOn(w, off, n, f)
+		a.goOn(w, off, n)
 	}
-	return n, err
+	return fuse.ReadResultData(p[:n]), err
+}
+
+// Slices gives the answer to be written as it lies, after which comes Done.
+func (f *fetch) Slices() ([][]byte, fuse.Status) { return [][]byte{f.buf}, fuse.OK }
+
+// Bytes implements fuse.ReadResult. It copies: Done may come before the answer is written.
+func (f *fetch) Bytes(p []byte) ([]byte, fuse.Status) { return append(p[:0], f.buf...), fuse.OK }
+
+// Size implements fuse.ReadResult.
+func (f *fetch) Size() int { return len(f.buf) }
+
+// Done implements fuse.ReadResult.
+func (f *fetch) Done() {
+	b := f.buf
+	buffers.Put(&b)
+}
+
+// buffers are those of fetches that were answered.
+var buffers sync.Pool
+
+// buffer gives n bytes that hold anything.
+func buffer(n int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n)
 }
 
 // take gives the fetch of n bytes at off, if that is under way.
@@ -52,9 +82,8 @@ func (a *ahead) take(off int64, n int) *fetch {
 	return f
 }
 
-// goOn fetches what comes after a read of n bytes at off, if that one was in order and the next is whole. used is a fetch
-// whose buffer is free.
-func (a *ahead) goOn(w window, off int64, n int, used *fetch) {
+// goOn fetches what comes after a read of n bytes at off, if that one was in order and the next is whole.
+func (a *ahead) goOn(w window, off int64, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	inOrder := off == a.next
@@ -62,12 +91,7 @@ func (a *ahead) goOn(w window, off int64, n int, used *fetch) {
 	if !inOrder || n < aheadFrom || a.next+int64(n) > w.size || a.coming != nil && !a.coming.ended() {
 		return
 	}
-	f := &fetch{off: a.next, done: make(chan struct{})}
-	if used != nil && len(used.buf) == n {
-		f.buf = used.buf
-	} else {
-		f.buf = make([]byte, n)
-	}
+	f := &fetch{off: a.next, buf: buffer(n), done: make(chan struct{})}
 	a.coming = f
 	go func() {
 		defer close(f.done)

@@ -50,11 +50,11 @@ type imageHandle struct {
 
 // Read implements fusefs.FileReader.
 func (h *imageHandle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.ahead.read(h.window, dest, off)
+	res, err := h.ahead.read(h.window, dest, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, h.tree.fail(err)
 	}
-	return fuse.ReadResultData(dest[:n]), 0
+	return res, 0
 }
 
 // Release implements fusefs.FileReleaser.
