@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,19 +89,27 @@ func TestEndOfBusyMount(t *testing.T) {
 	check(t, m.Wait(t.Context()))
 }
 
-// Nothing happens in a mount that nobody uses.
+// Nothing happens in a mount that nobody uses. What polls does so in every
+// window; what a busy machine or a late collection adds spares one of them.
 func TestIdleMount(t *testing.T) {
 	l := goldenLab(t)
 	l.mount(fs.Options{})
-	used := func() time.Duration {
-		var r unix.Rusage
-		check(t, unix.Getrusage(unix.RUSAGE_SELF, &r))
-		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-	}
 	runtime.GC()
-	before := used()
-	time.Sleep(1500 * time.Millisecond)
-	if took := used() - before; took > 20*time.Millisecond {
-		t.Errorf("idle for 1.5 s took %v of CPU", took)
+	var took []time.Duration
+	for range 20 {
+		before := cpuTime(t)
+		time.Sleep(500 * time.Millisecond)
+		took = append(took, cpuTime(t)-before)
+		if slices.Min(took) < 5*time.Millisecond {
+			return
+		}
 	}
+	t.Errorf("idle for 0.5 s took %v of CPU", took)
+}
+
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var r unix.Rusage
+	check(t, unix.Getrusage(unix.RUSAGE_SELF, &r))
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
