@@ -28,8 +28,21 @@ func ParseUUID(s string) (u UUID, err error) {
 	return u, nil
 }
 
-// A PackID is 8 random bytes.
+// A PackID is 6 random bytes and the mark of the pack's writer: so prune can tell the packs of a writer at work, which no
+// point names yet.
 type PackID [8]byte
+
+// A Mark is the first two bytes of the ID of the point that a writer makes.
+type Mark [2]byte
+
+// MarkOf gives the mark of a point's writer.
+func MarkOf(point UUID) Mark { return Mark(point[:2]) }
+
+// Mark is the writer's mark. Two writers may have the same.
+func (p PackID) Mark() Mark { return Mark(p[6:]) }
+
+// SetMark puts the mark in its place.
+func (p *PackID) SetMark(m Mark) { copy(p[6:], m[:]) }
 
 // String gives the ID as 16 hexadecimal digits.
 func (p PackID) String() string { return hex.EncodeToString(p[:]) }

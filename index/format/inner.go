@@ -45,7 +45,7 @@ const childSize = 26
 // Marshal gives the node's bytes: at most 28 + 256*8 + 256 + 256*26 = 8,988.
 func (n *Inner) Marshal() []byte {
 	var packs packList
-	var kinds, nodes []byte
+	kinds, nodes := make([]byte, 0, len(n.Children)), make([]byte, 0, childSize*len(n.Children))
 	parts := 0
 	for _, c := range n.Children {
 		kinds = append(kinds, uint8(c.Kind))

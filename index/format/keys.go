@@ -6,19 +6,28 @@ import "time"
 const (
 	SlotPassword = "password" // Argon2id of a password
 	SlotAge      = "age"      // an age recipient
+	SlotRecovery = "recovery" // a generated key on paper
 )
 
-// A KeySlot wraps the root key for one password or age recipient.
+const (
+	MaxLabel     = 200      // bytes of a slot's label
+	maxRecipient = 4 << 10  // bytes: an SSH key of 16,384 bits has 2,800
+	maxWrapped   = 16 << 10 // bytes: an age file for one recipient has a tenth of it at most
+	saltSize     = 16
+)
+
+// A KeySlot wraps the root key for one password, age recipient or recovery key.
 type KeySlot struct {
-	Kind    string
-	Label   string // for people: who or what the key is of
-	Created time.Time
-	Time    uint32 // Argon2id passes
-	Memory  uint32 // Argon2id KiB
-	Threads uint8  // Argon2id lanes
-	Salt    []byte // Argon2id salt, 16 bytes
-	Wrapped []byte // root key: AES-256-GCM under the password's key, or an age file
-	Extra   []Extra
+	Kind      string
+	Label     string // for people: who or what the key is of
+	Created   time.Time
+	Time      uint32 // Argon2id passes
+	Memory    uint32 // Argon2id KiB
+	Threads   uint8  // Argon2id lanes
+	Salt      []byte // 16 bytes, of Argon2id or of the recovery key's HKDF
+	Wrapped   []byte // root key: AES-256-GCM under the slot's key, or an age file
+	Recipient string // of an age slot, for people: nothing makes it authentic
+	Extra     []Extra
 }
 
 func (s *KeySlot) fields() []field {
@@ -31,6 +40,7 @@ func (s *KeySlot) fields() []field {
 		number(6, &s.Threads),
 		blob(7, &s.Salt),
 		blob(critical|8, &s.Wrapped),
+		text(9, &s.Recipient),
 	}
 }
 func (s *KeySlot) extras() *[]Extra { return &s.Extra }
@@ -50,16 +60,22 @@ func (s *KeySlot) Unmarshal(b []byte) error {
 // Validate bounds the work that a slot asks for, so that a hostile file cannot exhaust the machine.
 func (s *KeySlot) Validate() error {
 	switch {
-	case s.Kind != SlotPassword && s.Kind != SlotAge:
+	case s.Kind != SlotPassword && s.Kind != SlotAge && s.Kind != SlotRecovery:
 		return unknown("key slot of kind %q", s.Kind)
-	case len(s.Wrapped) == 0 || len(s.Wrapped) > 16<<10:
+	case len(s.Wrapped) == 0 || len(s.Wrapped) > maxWrapped:
 		return malformed("key slot with a wrapped key of %d bytes", len(s.Wrapped))
+	case len(s.Label) > MaxLabel:
+		return malformed("key slot with a label of %d bytes", len(s.Label))
+	case len(s.Recipient) > maxRecipient:
+		return malformed("key slot with a recipient of %d bytes", len(s.Recipient))
 	case s.Kind == SlotAge:
+		return nil
+	case len(s.Salt) != saltSize:
+		return malformed("key slot with a salt of %d bytes", len(s.Salt))
+	case s.Kind == SlotRecovery:
 		return nil
 	case s.Time < 1 || s.Time > 64 || s.Memory < 8<<10 || s.Memory > 4<<20 || s.Threads < 1 || s.Threads > 64:
 		return malformed("Argon2id with t=%d m=%d KiB p=%d", s.Time, s.Memory, s.Threads)
-	case len(s.Salt) != 16:
-		return malformed("Argon2id salt of %d bytes", len(s.Salt))
 	}
 	return nil
 }

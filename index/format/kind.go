@@ -20,12 +20,24 @@ const (
 	KindTree     Kind = 10 // pack of image map nodes
 	KindSlots    Kind = 11 // first trailer section of a pack
 	KindIDs      Kind = 12 // second trailer section of a pack
+
+	KindNote       Kind = 13 // sealed record: Note
+	KindCollection Kind = 14 // sealed record: Collection, of what prune is about to drop
+	KindCollected  Kind = 15 // sealed record: Collected, when a collection is over
+	KindMoves      Kind = 16 // sealed record: Moves
+	KindVerified   Kind = 17 // sealed record: Verified
+	KindBundle     Kind = 18 // bundle of slots of packs
+	KindParts      Kind = 19 // first trailer section of a bundle
+	KindPartIDs    Kind = 20 // second trailer section of a bundle
 )
 
 var kindNames = map[Kind]string{
 	KindConfig: "config", KindKeySlot: "key slot", KindKeyring: "keyring", KindSession: "session",
 	KindPending: "pending manifest", KindManifest: "manifest", KindVoid: "void", KindSummary: "summary",
 	KindData: "data pack", KindTree: "tree pack", KindSlots: "slot lengths", KindIDs: "block IDs",
+	KindNote: "note", KindCollection: "collection", KindCollected: "end of a collection", KindMoves: "moves",
+	KindVerified: "record of verification", KindBundle: "bundle", KindParts: "parts of a bundle",
+	KindPartIDs: "block IDs of a bundle",
 }
 
 // String names the kind for people.

@@ -55,15 +55,15 @@ func (l *Leaf) Append(r Run) {
 // Marshal gives the leaf's bytes: at most 28 + 256*8 + 256*5 = 3,356.
 func (l *Leaf) Marshal() []byte {
 	var packs packList
-	var runs []byte
-	next := map[PackID]uint16{}
+	runs := make([]byte, 0, runSize*len(l.Runs))
+	var next [LeafSize]uint16 // by a pack's number: the slot after its last run
 	for _, r := range l.Runs {
 		var pack uint8
 		var delta uint16
 		if r.Kind == Data {
 			pack = packs.number(r.At.Pack)
-			delta = r.At.Slot - next[r.At.Pack]
-			next[r.At.Pack] = r.At.Slot + uint16(r.N)
+			delta = r.At.Slot - next[pack]
+			next[pack] = r.At.Slot + uint16(r.N)
 		}
 		runs = append(runs, uint8(r.N-1), uint8(r.Kind), pack)
 		runs = binary.LittleEndian.AppendUint16(runs, delta)
@@ -82,7 +82,7 @@ func (l *Leaf) Unmarshal(b []byte) error {
 		return malformed("not a map leaf")
 	}
 	*l = Leaf{Digest: h.digest, Runs: make([]Run, 0, h.parts)}
-	next := map[PackID]uint16{}
+	var next [LeafSize]uint16
 	for ; len(rest) > 0; rest = rest[runSize:] {
 		r := Run{First: l.N, N: int(rest[0]) + 1, Kind: RunKind(rest[1])}
 		if r.Kind > Data {
@@ -92,9 +92,9 @@ func (l *Leaf) Unmarshal(b []byte) error {
 			if int(rest[2]) >= len(h.packs) {
 				return malformed("run in pack %d of %d", rest[2], len(h.packs))
 			}
-			p := h.packs[rest[2]]
-			r.At = Address{p, next[p] + binary.LittleEndian.Uint16(rest[3:])}
-			next[p] = r.At.Slot + uint16(r.N)
+			p := &next[rest[2]]
+			r.At = Address{h.packs[rest[2]], *p + binary.LittleEndian.Uint16(rest[3:])}
+			*p = r.At.Slot + uint16(r.N)
 			if int(r.At.Slot)+r.N > 1<<16 {
 				return malformed("run beyond the last slot")
 			}

@@ -12,7 +12,7 @@ import (
 const (
 	DiskOK      = "ok"
 	DiskFailed  = "failed"
-	DiskSkipped = "skipped"
+	DiskSkipped = "skipped" // left out on purpose: the point is complete without it
 	DiskCarried = "carried" // as it was in the point From
 )
 
@@ -37,6 +37,7 @@ type Manifest struct {
 	Warnings    []string
 	Configs     []ConfigFile
 	Disks       []Disk
+	Anomaly     string // why the point is out of the machine's ordinary, for people; "" is ordinary
 	Extra       []Extra
 }
 
@@ -77,6 +78,7 @@ type Disk struct {
 	Stored   int64  // bytes that those take, encoded
 	Data     int64  // blocks of the image that are not zero
 	Fallback string // why changed-block tracking was not used, when it was asked for
+	Audited  int64  // bytes of unchanged blocks that were read to see whether the tracking tells the truth
 	Extra    []Extra
 }
 
@@ -88,7 +90,7 @@ func (d *Disk) fields() []field {
 		number(critical|12, &d.Log2Leaf), number(critical|13, &d.Log2Fan), number(critical|14, &d.Height),
 		blob(critical|15, &d.Root), fixed16(critical|16, &d.Digest),
 		number(17, &d.Read), number(18, &d.Changed), number(19, &d.New), number(20, &d.Stored),
-		text(21, &d.Fallback), number(22, &d.Data),
+		text(21, &d.Fallback), number(22, &d.Data), number(23, &d.Audited),
 	}
 }
 func (d *Disk) extras() *[]Extra { return &d.Extra }
@@ -101,7 +103,7 @@ func (m *Manifest) fields() []field {
 		text(11, &m.Asked), text(12, &m.Done), text(13, &m.Consistency),
 		uuidField(14, &m.OriginRepo), uuidField(15, &m.OriginPoint),
 		texts(16, &m.Tags), texts(17, &m.Hypervisor), text(18, &m.Tool), texts(19, &m.Warnings),
-		records(20, &m.Configs), records(critical|21, &m.Disks),
+		records(20, &m.Configs), records(critical|21, &m.Disks), text(22, &m.Anomaly),
 	}
 }
 func (m *Manifest) extras() *[]Extra { return &m.Extra }
@@ -180,6 +182,20 @@ func (m *Manifest) Disk(name string) (*Disk, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Only gives the disk that is meant when none is named: the point's only one, but for those that were left out on purpose.
+func (m *Manifest) Only() (only *Disk, ok bool) {
+	for i := range m.Disks {
+		switch d := &m.Disks[i]; {
+		case d.State == DiskSkipped:
+		case only != nil:
+			return nil, false
+		default:
+			only = d
+		}
+	}
+	return only, only != nil
 }
 
 // Summary is the manifest without what opening a disk needs: maps and configuration.

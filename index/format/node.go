@@ -97,21 +97,22 @@ func parseHead(b []byte) (h nodeHead, rest []byte, err error) {
 	return h, b[nodeHeader+8*packs:], nil
 }
 
-// A packList numbers pack IDs in order of first use.
+// A packList numbers pack IDs in order of first use. A node has at most 256, so that half of the table stays empty.
 type packList struct {
 	ids   []PackID
-	index map[PackID]int
+	table [2 * LeafSize]uint16 // a pack's number and 1, at its hash or behind; 0 is empty
 }
 
 func (l *packList) number(p PackID) uint8 {
-	if i, ok := l.index[p]; ok {
-		return uint8(i)
+	const mix, shift = 0x9e3779b97f4a7c15, 64 - 1 - Log2Leaf // 2^64 divided by the golden ratio
+	at := binary.LittleEndian.Uint64(p[:]) * mix >> shift
+	for ; l.table[at] != 0; at = (at + 1) % uint64(len(l.table)) {
+		if n := l.table[at] - 1; l.ids[n] == p {
+			return uint8(n)
+		}
 	}
-	if l.index == nil {
-		l.index = map[PackID]int{}
-	}
-	l.index[p] = len(l.ids)
 	l.ids = append(l.ids, p)
+	l.table[at] = uint16(len(l.ids))
 	return uint8(len(l.ids) - 1)
 }
 

@@ -35,7 +35,7 @@ const (
 //
 //	0   8   magic "vbfspack"
 //	8   2   version
-//	10  2   kind: data or tree
+//	10  2   kind: data, tree or bundle
 //	12  4   key number
 //	16  16  repository ID
 //	32  8   pack ID
@@ -63,7 +63,10 @@ func (h PackHeader) AppendTo(b []byte) []byte {
 }
 
 // ParsePackHeader reads the first 80 bytes of b.
-func ParsePackHeader(b []byte) (h PackHeader, err error) {
+func ParsePackHeader(b []byte) (PackHeader, error) { return parseHeader(b, KindData, KindTree) }
+
+// parseHeader reads a header that is of one of two kinds.
+func parseHeader(b []byte, one, other Kind) (h PackHeader, err error) {
 	if len(b) < PackHeaderSize || string(b[:8]) != packMagic {
 		return h, malformed("not a pack")
 	}
@@ -71,8 +74,8 @@ func ParsePackHeader(b []byte) (h PackHeader, err error) {
 		return h, unknown("pack of format version %d; this release knows %d", v, Version)
 	}
 	h.Kind = Kind(binary.LittleEndian.Uint16(b[10:]))
-	if h.Kind != KindData && h.Kind != KindTree {
-		return h, malformed("%v in the place of a pack", h.Kind)
+	if h.Kind != one && h.Kind != other {
+		return h, malformed("%v in the place of a %v", h.Kind, one)
 	}
 	if binary.LittleEndian.Uint64(b[72:]) != 0 {
 		return h, unknown("pack with a dictionary")

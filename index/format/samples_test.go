@@ -41,6 +41,16 @@ func sampleKeySlot() *KeySlot {
 		Salt: bytes.Repeat([]byte{5}, 16), Wrapped: bytes.Repeat([]byte{6}, 48), Extra: extra}
 }
 
+func sampleAgeSlot() *KeySlot {
+	return &KeySlot{Kind: SlotAge, Label: "escrow", Created: instantOf, Wrapped: bytes.Repeat([]byte{7}, 200),
+		Recipient: "age1sample", Extra: extra}
+}
+
+func sampleRecoverySlot() *KeySlot {
+	return &KeySlot{Kind: SlotRecovery, Label: "safe", Created: instantOf, Salt: bytes.Repeat([]byte{8}, 16),
+		Wrapped: bytes.Repeat([]byte{9}, 48), Extra: extra}
+}
+
 func sampleKeyring() *Keyring {
 	return &Keyring{Masters: []MasterKey{{Number: 1, Key: key(1)}, {Number: 2, Key: key(2), Extra: extra}},
 		IDKey: key(3), Config: key(4), Slots: []string{"b", "", "a"}, Extra: extra}
@@ -51,6 +61,18 @@ func sampleSession() *Session {
 		Start: instantOf, Lease: instantOf.Add(time.Minute), Extra: extra}
 }
 
+func sampleNote() *Note {
+	return &Note{Point: uuid(1), Kind: NoteDamaged, Value: "vda at 65536", Time: instantOf, Host: "backup", Extra: extra}
+}
+
+func sampleVerified() *Verified {
+	return &Verified{
+		Packs:   []Stamp[PackID]{{pack(1), instantOf}, {pack(2), instantOf.Add(time.Hour)}},
+		Points:  []Stamp[UUID]{{uuid(3), instantOf}, {uuid(4), instantOf}},
+		Damaged: []Stamp[PackID]{{pack(5), instantOf}}, Extra: extra,
+	}
+}
+
 func sampleManifest() *Manifest {
 	return &Manifest{
 		Point: uuid(1), Machine: uuid(2), MachineName: "web01", Name: "2026-11-20T20-03-27Z", Sequence: 7, Predecessor: uuid(3),
@@ -58,7 +80,7 @@ func sampleManifest() *Manifest {
 		Consistency: "filesystem", OriginRepo: uuid(4), OriginPoint: uuid(5), Tags: []string{"a=b", "c=d"},
 		Hypervisor: []string{"libvirt=1234"}, Tool: "vbackup 1", Warnings: []string{"slow"},
 		Configs: []ConfigFile{{Kind: "libvirt-domain", Name: "domain.xml", Data: []byte("<domain/>"), Extra: extra}},
-		Disks:   []Disk{sampleDisk(), {Name: "vdb", State: DiskFailed, Reason: "no space"}}, Extra: extra,
+		Disks:   []Disk{sampleDisk(), {Name: "vdb", State: DiskFailed, Reason: "no space"}}, Anomaly: "changed 62 %", Extra: extra,
 	}
 }
 
@@ -66,7 +88,7 @@ func sampleDisk() Disk {
 	return Disk{ID: "disk-1", Name: "vda", Bus: "virtio", Size: 1 << 20, Logical: 512, Physical: 4096, Source: "qcow2",
 		Tracking: "cp1", State: DiskCarried, Reason: "why", From: uuid(6), Log2Leaf: Log2Leaf, Log2Fan: Log2Fan, Height: 1,
 		Root: sampleLeaf().Marshal(), Digest: [16]byte(uuid(7)), Read: 1, Changed: 2, New: 3, Stored: 4, Fallback: "no bitmap",
-		Extra: extra}
+		Audited: 5, Extra: extra}
 }
 
 func sampleLeaf() *Leaf {
@@ -109,7 +131,7 @@ func samples() []sample {
 	if err != nil {
 		panic(err)
 	}
-	return []sample{
+	return append([]sample{
 		{"config", sampleConfig().Marshal(), func(b []byte) ([]byte, error) { v := new(Config); err := v.Unmarshal(b); return v.Marshal(), err }},
 		{"keyslot", sampleKeySlot().Marshal(), func(b []byte) ([]byte, error) { v := new(KeySlot); err := v.Unmarshal(b); return v.Marshal(), err }},
 		{"keyring", sampleKeyring().Marshal(), func(b []byte) ([]byte, error) { v := new(Keyring); err := v.Unmarshal(b); return v.Marshal(), err }},
@@ -144,5 +166,9 @@ func samples() []sample {
 			}
 			return Seal(e, gcm, []byte("place"), body)
 		}},
-	}
+		{"note", sampleNote().Marshal(), func(b []byte) ([]byte, error) { v := new(Note); err := v.Unmarshal(b); return v.Marshal(), err }},
+		{"ageslot", sampleAgeSlot().Marshal(), func(b []byte) ([]byte, error) { v := new(KeySlot); err := v.Unmarshal(b); return v.Marshal(), err }},
+		{"recoveryslot", sampleRecoverySlot().Marshal(), func(b []byte) ([]byte, error) { v := new(KeySlot); err := v.Unmarshal(b); return v.Marshal(), err }},
+		{"verified", sampleVerified().Marshal(), func(b []byte) ([]byte, error) { v := new(Verified); err := v.Unmarshal(b); return v.Marshal(), err }},
+	}, gcSamples()...)
 }
