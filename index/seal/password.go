@@ -24,19 +24,13 @@ func NewPasswordSlot(root [32]byte, password []byte, label string) *format.KeySl
 		Time: argonTime, Memory: argonMemory, Threads: argonThreads, Salt: make([]byte, 16),
 	}
 	rand.Read(s.Salt)
-	c := gcm(slotKey(s, password))
-	s.Wrapped = c.Seal(nil, make([]byte, c.NonceSize()), root[:], []byte(s.Kind))
+	s.Wrapped = wrap(slotKey(s, password), s.Kind, root)
 	return s
 }
 
 // OpenPasswordSlot gives the root key, or ErrPassword.
-func OpenPasswordSlot(s *format.KeySlot, password []byte) (root [32]byte, err error) {
-	c := gcm(slotKey(s, password))
-	b, err := c.Open(nil, make([]byte, c.NonceSize()), s.Wrapped, []byte(s.Kind))
-	if err != nil || len(b) != len(root) {
-		return root, ErrPassword
-	}
-	return [32]byte(b), nil
+func OpenPasswordSlot(s *format.KeySlot, password []byte) ([32]byte, error) {
+	return unwrap(slotKey(s, password), s)
 }
 
 // slotKey is used for one message only: the salt is fresh for each slot.
@@ -47,10 +41,12 @@ func slotKey(s *format.KeySlot, password []byte) [32]byte {
 // NewKeyring makes the keys of a new repository.
 func NewKeyring(config []byte) *format.Keyring {
 	k := &format.Keyring{Masters: []format.MasterKey{{Number: 1}}, Config: sha256.Sum256(config)}
-	rand.Read(k.Masters[0].Key[:])
-	rand.Read(k.IDKey[:])
+	newKey(&k.Masters[0].Key)
+	newKey(&k.IDKey)
 	return k
 }
+
+func newKey(k *[32]byte) { rand.Read(k[:]) }
 
 // Root gives the ring that seals keyrings: its only master key, number 0, is the root key. Without encryption the root
 // key is zero and seals nothing.

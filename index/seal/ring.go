@@ -8,39 +8,44 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"vbfs/index/block"
 	"vbfs/index/format"
 )
 
-// A Ring is what an opened repository seals and opens with. It is immutable and safe for concurrent use.
+// A Ring is what an opened repository seals and opens with. It is safe for concurrent use. Its keys never change, but it
+// may learn newer master keys.
 type Ring struct {
 	repo      format.UUID
 	encrypted bool
-	masters   map[uint32][32]byte
-	current   uint32 // number of the master key for new objects
 	blocks    [32]byte
 	nodes     [32]byte
 	digests   [32]byte
 	tags      [32]byte
-	summaries map[uint32]cipher.AEAD // of catalogs, by master key
+	known     atomic.Pointer[masters]
+
+	mu   sync.Mutex // one goroutine learns at a time
+	load Loader
 }
 
-// NewRing makes the ring of a repository from its keyring.
+// A Loader gives the newest keyring; nil when there is none newer than what it gave before.
+type Loader func() (*format.Keyring, error)
+
+// NewRing makes the ring of a repository from its keyring. It knows no other keys, ever.
 func NewRing(repo format.UUID, encrypted bool, k *format.Keyring) *Ring {
-	r := &Ring{repo: repo, encrypted: encrypted, masters: map[uint32][32]byte{}}
-	for _, m := range k.Masters {
-		r.masters[m.Number] = m.Key
-		r.current = m.Number
-	}
-	r.summaries = map[uint32]cipher.AEAD{}
-	for n := range r.masters {
-		r.summaries[n], _ = r.aead(n, nil, "summary") // the key is there
-	}
+	return NewLearningRing(repo, encrypted, k, nil)
+}
+
+// NewLearningRing makes a ring that loads the keyring again when it meets a master key that it does not know.
+func NewLearningRing(repo format.UUID, encrypted bool, k *format.Keyring, load Loader) *Ring {
+	r := &Ring{repo: repo, encrypted: encrypted, load: load}
 	r.blocks = derive(k.IDKey, nil, "block ID")
 	r.nodes = derive(k.IDKey, nil, "node")
 	r.digests = derive(k.IDKey, nil, "digest")
 	r.tags = derive(k.IDKey, nil, "tag")
+	r.known.Store(r.masters(k))
 	return r
 }
 
@@ -91,16 +96,20 @@ func (r *Ring) aead(number uint32, salt []byte, label string, bound ...[]byte) (
 	if !r.encrypted {
 		return checksum{}, nil
 	}
-	master, ok := r.masters[number]
-	if !ok {
-		return nil, fmt.Errorf("%w: number %d", ErrKey, number)
+	master, err := r.master(number)
+	if err != nil {
+		return nil, err
 	}
-	return gcm(derive(master, salt, label, append([][]byte{r.repo[:]}, bound...)...)), nil
+	return r.cipher(master, salt, label, bound...), nil
+}
+
+func (r *Ring) cipher(master [32]byte, salt []byte, label string, bound ...[]byte) cipher.AEAD {
+	return gcm(derive(master, salt, label, append([][]byte{r.repo[:]}, bound...)...))
 }
 
 // Seal makes the bytes of an object that will be called name.
 func (r *Ring) Seal(k format.Kind, name string, body []byte) ([]byte, error) {
-	e := format.Envelope{Kind: k, Key: r.current, Salt: newSalt()}
+	e := format.Envelope{Kind: k, Key: r.known.Load().current, Salt: newSalt()}
 	return format.Seal(e, r.object(name), r.place(name), body)
 }
 
@@ -117,10 +126,12 @@ func (r *Ring) object(name string) format.AEAD {
 
 func (r *Ring) place(name string) []byte { return append(r.repo[:len(r.repo):len(r.repo)], name...) }
 
-// NewPack gives the header of a new pack, with a fresh ID and salt.
-func (r *Ring) NewPack(k format.Kind) format.PackHeader {
-	h := format.PackHeader{Kind: k, Key: r.current, Repo: r.repo, Salt: newSalt()}
+// NewPack gives the header of a new pack or bundle, with a fresh ID and salt. The ID ends in the mark of its writer, for
+// which see format.PackID.
+func (r *Ring) NewPack(k format.Kind, mark format.Mark) format.PackHeader {
+	h := format.PackHeader{Kind: k, Key: r.known.Load().current, Repo: r.repo, Salt: newSalt()}
 	rand.Read(h.ID[:])
+	h.ID.SetMark(mark)
 	return h
 }
 
@@ -135,6 +146,18 @@ func (r *Ring) Pack(h format.PackHeader) (blocks, ids, slots cipher.AEAD, err er
 		}
 	}
 	return blocks, ids, slots, nil
+}
+
+// Bundle gives the ciphers of a bundle's two trailer sections.
+func (r *Ring) Bundle(h format.PackHeader) (ids, parts cipher.AEAD, err error) {
+	if h.Repo != r.repo {
+		return nil, nil, fmt.Errorf("%w: bundle of another repository", format.ErrMalformed)
+	}
+	if ids, err = r.aead(h.Key, h.Salt[:], "bundle IDs", h.ID[:]); err != nil {
+		return nil, nil, err
+	}
+	parts, err = r.aead(h.Key, h.Salt[:], "bundle parts", h.ID[:])
+	return ids, parts, err
 }
 
 func newSalt() (s [32]byte) {

@@ -17,19 +17,21 @@ const summaryHeader = 16
 
 // SealSummary makes the bytes of a point's summary.
 func (r *Ring) SealSummary(point format.UUID, body []byte) []byte {
-	c := r.summaries[r.current]
-	b := binary.LittleEndian.AppendUint32(nil, r.current)
+	m := r.known.Load()
+	c := m.summaries[m.current]
+	b := binary.LittleEndian.AppendUint32(nil, m.current)
 	b = append(b, make([]byte, c.NonceSize())...)
 	rand.Read(b[4:])
 	return c.Seal(b, b[4:], body, append(r.place("summary"), point[:]...))
 }
 
-// OpenSummary gives the body that SealSummary sealed for that point.
+// OpenSummary gives the body that SealSummary sealed for that point. It learns no keys: the manifest, which is opened when
+// the summary is not, has them learned.
 func (r *Ring) OpenSummary(point format.UUID, b []byte) ([]byte, error) {
 	if len(b) < summaryHeader+format.TagSize {
 		return nil, format.ErrMalformed
 	}
-	c, ok := r.summaries[binary.LittleEndian.Uint32(b)]
+	c, ok := r.known.Load().summaries[binary.LittleEndian.Uint32(b)]
 	if !ok {
 		return nil, ErrKey
 	}
