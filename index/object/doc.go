@@ -28,5 +28,8 @@
 // process left there is swept by the next one that needs it. Files whose names no object can have are not listed;
 // symbolic links and devices in the tree are errors.
 //
+// Directories may be append-only and files immutable, as chattr(1) makes them: putting does without renaming and deleting
+// there, and Delete says [ErrAppendOnly].
+//
 // Stores for tests, and the suite that every store passes, are in objecttest.
 package object

@@ -9,6 +9,8 @@ var (
 	ErrNotExist = errors.New("object does not exist")
 	// ErrUnsynced says that an object is there, but that a power cut may take it away again.
 	ErrUnsynced = errors.New("stored, but not known to survive a power cut")
+	// ErrAppendOnly says that the storage lets nobody delete an object, or not from here.
+	ErrAppendOnly = errors.New("the repository is append-only here")
 	// ErrName says that a string is not a name of an object or folder.
 	ErrName = errors.New("not a valid object name")
 	// ErrTooLarge says that an object is larger than its reader wants to hold.

@@ -79,7 +79,7 @@ func (l *Local) Delete(ctx context.Context, name string) error {
 	defer dir.Close()
 	l.files.drop(name)
 	if err := unix.Unlinkat(int(dir.Fd()), path.Base(name), 0); err != nil {
-		return failed("delete", name, absent(err))
+		return failed("delete", name, refusal(absent(err)))
 	}
 	if err := syncDir(dir); err != nil {
 		return failed("delete", name, err)

@@ -40,6 +40,9 @@ func (l *Local) tryUnnamed() {
 		return // the put that asked will say why
 	}
 	defer root.Close()
+	if sealed, err := isSealed(root, ""); sealed && err == nil {
+		return // what is linked there stays; no file system has that attribute and not O_TMPFILE
+	}
 	t, err := newUnnamed(root)
 	if err == nil {
 		err = t.link(int(root.Fd()), linkTest)
