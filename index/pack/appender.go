@@ -3,7 +3,6 @@ package pack
 import (
 	"context"
 	"crypto/cipher"
-	"encoding/binary"
 	"fmt"
 
 	"vbfs/index/block"
@@ -43,12 +42,11 @@ type Appender struct {
 	ids     []byte // IDSize a slot
 	slots   []byte // SlotSize a slot
 	scratch []byte
-	nonce   [12]byte
 }
 
-// Create begins a pack of a kind.
-func Create(ctx context.Context, s object.Store, r *seal.Ring, k format.Kind) (*Appender, error) {
-	a := &Appender{header: r.NewPack(k), scratch: make([]byte, 0, format.MaxBlock)}
+// Create begins a pack of a kind, by the writer with that mark.
+func Create(ctx context.Context, s object.Store, r *seal.Ring, k format.Kind, mark format.Mark) (*Appender, error) {
+	a := &Appender{header: r.NewPack(k, mark), scratch: make([]byte, 0, format.MaxBlock)}
 	var err error
 	if a.blocks, a.idsC, a.slotsC, err = r.Pack(a.header); err != nil {
 		return nil, err
@@ -77,8 +75,8 @@ func (a *Appender) Block(slot uint16) block.ID {
 func (a *Appender) Append(id block.ID, c format.Codec, encoded []byte) (Place, error) {
 	slot := uint16(a.Len())
 	place := format.BlockPlace(a.header, slot)
-	binary.LittleEndian.PutUint16(a.nonce[:], slot)
-	a.scratch = a.blocks.Seal(a.scratch[:0], a.nonce[:], encoded, place[:])
+	nonce := nonceOf(slot)
+	a.scratch = a.blocks.Seal(a.scratch[:0], nonce[:], encoded, place[:])
 	p := Place{format.Address{Pack: a.header.ID, Slot: slot}, uint32(a.off), uint32(len(a.scratch))}
 	a.ids = append(a.ids, id[:]...)
 	a.slots = format.Slot{Len: p.Len, Codec: c}.AppendTo(a.slots)

@@ -40,7 +40,7 @@ func write(t testing.TB, s *objecttest.Memory, r *seal.Ring, c format.Codec, blo
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := pack.Create(t.Context(), s, r, format.KindData)
+	a, err := pack.Create(t.Context(), s, r, format.KindData, format.Mark{1, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
