@@ -4,20 +4,30 @@ import (
 	"context"
 	"slices"
 
+	"vbfs/index/block"
 	"vbfs/index/format"
 	"vbfs/index/table"
 )
 
 // adopt takes packs that no table segment names into the table: those that a killed run had sealed, and all when the
-// table was lost. So an interrupted backup is cheap to repeat.
-func (r *Repository) adopt(ctx context.Context, p *Progress) error {
-	packs, _, err := r.storedPacks(ctx)
+// table was lost. So an interrupted backup is cheap to repeat. It gives all packs that are there or were moved.
+func (r *Repository) adopt(ctx context.Context, p *Progress) (present map[format.PackID]bool, err error) {
+	packs, err := r.allPacks(ctx)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	present = make(map[format.PackID]bool, len(packs))
+	for _, s := range packs {
+		present[s.id] = true
 	}
 	named := r.table.Packs()
 	packs = slices.DeleteFunc(packs, func(s storedPack) bool { _, ok := named[s.id]; return ok })
 	p.expect(packs)
+	return present, r.enter(ctx, packs, p)
+}
+
+// enter writes table segments of packs.
+func (r *Repository) enter(ctx context.Context, packs []storedPack, p *Progress) error {
 	var entries []table.Entry
 	for _, s := range packs {
 		entries = append(entries, r.entries(ctx, s.id)...)
@@ -47,11 +57,14 @@ func (r *Repository) entries(ctx context.Context, id format.PackID) []table.Entr
 		return nil
 	}
 	if rd.Header().Kind == format.KindTree {
-		ids = ids[:1]
+		first := slices.IndexFunc(ids, func(b block.ID) bool { return b != block.ID{} })
+		return []table.Entry{entry(ids[first], format.Address{Pack: id, Slot: uint16(first)})}
 	}
-	out := make([]table.Entry, len(ids))
+	out := make([]table.Entry, 0, len(ids))
 	for slot, b := range ids {
-		out[slot] = entry(b, format.Address{Pack: id, Slot: uint16(slot)})
+		if b != (block.ID{}) { // else it was collected
+			out = append(out, entry(b, format.Address{Pack: id, Slot: uint16(slot)}))
+		}
 	}
 	return out
 }

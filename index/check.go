@@ -8,6 +8,7 @@ import (
 	"vbfs/index/block"
 	"vbfs/index/format"
 	"vbfs/index/imagemap"
+	"vbfs/index/object"
 )
 
 // A Checkup is what is wrong with caches and what was left behind. None of it hurts a point.
@@ -61,8 +62,8 @@ func (r *Repository) checkPoints(ctx context.Context, c *Checkup) (used map[form
 			return nil, fmt.Errorf("list points: %w", err)
 		}
 		m, err := r.openManifest(ctx, info.Name)
-		if errors.Is(err, ErrCorrupt) || err == nil && m == nil {
-			continue // damaged, which verify tells of, or void
+		if errors.Is(err, ErrCorrupt) || errors.Is(err, object.ErrNotExist) || err == nil && m == nil {
+			continue // damaged, which verify tells of, forgotten meanwhile, or void
 		}
 		if err != nil {
 			return nil, err

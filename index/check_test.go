@@ -96,11 +96,12 @@ func TestDump(t *testing.T) {
 		}
 		seen[folder] = true
 	}
-	if len(seen) != 4 {
+	if len(seen) != 5 {
 		t.Errorf("dumped %v", seen)
 	}
-	if _, err := b.repo.Dump(t.Context(), "keyring/00000001"); err == nil {
-		t.Error("the keyring is dumped")
+	keyring, err := b.repo.Dump(t.Context(), "keyring/00000001")
+	if d, ok := keyring.(*index.KeyringDump); err != nil || !ok || len(d.Masters) != 1 {
+		t.Errorf("the keyring is dumped as %+v, %v", keyring, err)
 	}
 }
 
@@ -125,7 +126,7 @@ func TestKeySlots(t *testing.T) {
 	if err := open("second"); err != nil {
 		t.Errorf("second password: %v", err)
 	}
-	if _, err := k.Change(t.Context(), []byte("third")); err != nil {
+	if _, _, err := k.Change(t.Context(), []byte("third")); err != nil {
 		t.Fatal(err)
 	}
 	if err := open(string(password)); err == nil {

@@ -18,29 +18,14 @@ import (
 // the point does not exist, and Abort cleans up. What could not be tidied up once the point existed is a warning of the
 // manifest that it returns.
 func (w *Writer) Commit(ctx context.Context) (*format.Manifest, error) {
-	if w.ended || w.open > 0 {
-		return nil, errors.New("commit of a point whose workers are not closed, or that has ended")
-	}
-	if err := w.finishDisks(ctx); err != nil {
+	if err := w.Finish(ctx); err != nil {
 		return nil, err
 	}
-	// W1: what the manifest names is durable, then the manifest lies aside.
-	if err := w.tree.seal(); err != nil {
-		return nil, err
-	}
-	if err := w.spill(); err != nil {
-		return nil, err
-	}
-	r, m := w.repo, &w.Manifest
-	pending := pendingName(m.Point)
-	if err := r.put(ctx, format.KindPending, pending, m.Marshal()); err != nil {
-		return nil, fmt.Errorf("store pending point: %w", err)
-	}
-	// W2: nothing that it names is about to be collected.
-	if err := r.noCollection(ctx); err != nil {
+	if err := w.settle(ctx); err != nil {
 		return nil, err
 	}
 	// W3: the point exists.
+	r, m := w.repo, &w.Manifest
 	if err := r.putPoint(ctx, m); err != nil {
 		return nil, err
 	}
@@ -53,8 +38,53 @@ func (w *Writer) Commit(ctx context.Context) (*format.Manifest, error) {
 	return m, nil
 }
 
-// finishDisks completes the records of the disks, in order of their names.
-func (w *Writer) finishDisks(ctx context.Context) error {
+// settleTries bounds how often blocks are stored again: every further time needs a further collection.
+const settleTries = 5
+
+// settle repeats W1 and W2 until nothing that the point names is about to be collected.
+func (w *Writer) settle(ctx context.Context) error {
+	for try := 1; ; try++ {
+		if err := w.lieAside(ctx); err != nil {
+			return err
+		}
+		hit, err := w.condemned(ctx)
+		if err != nil || len(hit) == 0 {
+			return err
+		}
+		if try == settleTries {
+			return ErrCollected
+		}
+		for _, i := range hit {
+			if err := w.restock(ctx, &w.Manifest.Disks[i]); err != nil {
+				return err
+			}
+		}
+		if err := w.repo.store.Delete(ctx, pendingName(w.Manifest.Point)); err != nil {
+			return fmt.Errorf("replace pending point: %w", err)
+		}
+	}
+}
+
+// lieAside is W1: what the manifest names is durable, then the manifest lies aside.
+func (w *Writer) lieAside(ctx context.Context) error {
+	if err := w.tree.seal(); err != nil {
+		return err
+	}
+	if err := w.spill(); err != nil {
+		return err
+	}
+	if err := w.repo.put(ctx, format.KindPending, pendingName(w.Manifest.Point), &w.Manifest); err != nil {
+		return fmt.Errorf("store pending point: %w", err)
+	}
+	return nil
+}
+
+// Finish completes the manifest's records of disks, in order of their names, so that the owner can go by what they say.
+// No disk can be begun any more. Commit does it when the owner did not.
+func (w *Writer) Finish(ctx context.Context) error {
+	if w.ended || w.open > 0 {
+		return errors.New("end of a point whose workers are not closed, or that has ended")
+	}
 	for _, d := range w.disks {
 		record, err := d.finish(ctx)
 		if err != nil {
@@ -64,7 +94,9 @@ func (w *Writer) finishDisks(ctx context.Context) error {
 	}
 	w.disks = nil
 	slices.SortFunc(w.Manifest.Disks, func(a, b format.Disk) int { return strings.Compare(a.Name, b.Name) })
-	w.Manifest.End = time.Now().UTC()
+	if w.Manifest.End.IsZero() { // else it is a copy's
+		w.Manifest.End = time.Now().UTC()
+	}
 	return w.Manifest.Validate()
 }
 
@@ -74,15 +106,7 @@ func (w *Writer) spill() error {
 	sealed := w.repo.ring.SealSummary(m.Point, m.Summary().Marshal())
 	w.found.mu.Lock()
 	defer w.found.mu.Unlock()
-	return w.found.spill(w.tree.sealed, []table.Point{{ID: m.Point, Sealed: sealed}})
-}
-
-func (r *Repository) put(ctx context.Context, k format.Kind, name string, body []byte) error {
-	b, err := r.ring.Seal(k, name, body)
-	if err != nil {
-		return err
-	}
-	return object.PutBytes(ctx, r.store, name, b)
+	return w.found.spill(w.tree.named(), []table.Point{{ID: m.Point, Sealed: sealed}})
 }
 
 // putPoint puts the manifest in its place. When the answer is lost, the object itself tells what happened; but one that
@@ -108,18 +132,6 @@ func (r *Repository) putPoint(ctx context.Context, m *format.Manifest) error {
 		return fmt.Errorf("%s@%s: %w", m.MachineName, m.Name, ErrBroken)
 	}
 	return fmt.Errorf("store point: %w", err)
-}
-
-// noCollection refuses to write beside a collection of a kind that this release does not know: it could not tell which
-// blocks are about to go.
-func (r *Repository) noCollection(ctx context.Context) error {
-	for info, err := range r.store.List(ctx, gcFolder) {
-		if err != nil {
-			return fmt.Errorf("list collections: %w", err)
-		}
-		return fmt.Errorf("%s: a collection is under way: %w", info.Name, ErrNewer)
-	}
-	return nil
 }
 
 // mergeTable keeps the number of segments small.

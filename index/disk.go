@@ -18,6 +18,7 @@ type Counts struct {
 	Changed atomic.Int64 // of blocks that differ from the parent, of the data when there is none
 	New     atomic.Int64 // of blocks that the repository did not have
 	Stored  atomic.Int64 // that those take in packs
+	Audited atomic.Int64 // from the source, of blocks that it calls unchanged; counted by the engine
 }
 
 // A DiskWriter is one disk of a point on its way in. Its leaves may be written by several Workers at once.
@@ -31,7 +32,11 @@ type DiskWriter struct {
 	tree    *imagemap.Builder
 	leaves  atomic.Int64 // written
 	failed  string       // why, when the disk has failed
+	copied  bool         // from another repository: what was said of the capture stays
 }
+
+// Name is the disk's name in the point.
+func (d *DiskWriter) Name() string { return d.disk.Name }
 
 // Fail gives the disk up: the point will say that it failed, and why. Its workers must have left it.
 func (d *DiskWriter) Fail(reason string) { d.failed = reason }
@@ -52,6 +57,9 @@ func newDiskWriter(w *Writer, d format.Disk, parent *Image, inherit bool) *DiskW
 		base, data = parent.tree, parent.disk.Data
 	}
 	dw.tree = imagemap.NewBuilder(d.Size, base, data, store)
+	if !inherit {
+		dw.tree.Afresh()
+	}
 	return dw
 }
 
@@ -69,6 +77,7 @@ func (d *DiskWriter) LeafRange(i int64) block.Range {
 // finish stores the map's inner nodes and gives the disk's record.
 func (d *DiskWriter) finish(ctx context.Context) (format.Disk, error) {
 	out := d.disk
+	out.Audited += d.Counts.Audited.Load()
 	if d.failed != "" {
 		out.State, out.Reason = format.DiskFailed, d.failed
 		return out, nil
@@ -80,10 +89,13 @@ func (d *DiskWriter) finish(ctx context.Context) (format.Disk, error) {
 	if err != nil {
 		return out, fmt.Errorf("map of disk %s: %w", out.Name, err)
 	}
-	out.State = format.DiskOK
 	out.Log2Leaf, out.Log2Fan, out.Height = format.Log2Leaf, format.Log2Fan, res.Height
 	out.Root, out.Data = res.Root, res.Data
 	out.Digest = digestBytes(res.Digest)
+	if d.copied {
+		return out, nil
+	}
+	out.State = format.DiskOK
 	out.Read, out.Changed = d.Counts.Read.Load(), d.Counts.Changed.Load()
 	out.New, out.Stored = d.Counts.New.Load(), d.Counts.Stored.Load()
 	return out, nil

@@ -32,3 +32,62 @@ func (r *Repository) StoredBlocks(ctx context.Context) (map[block.ID]int, error)
 	}
 	return out, nil
 }
+
+// Forgive ends sessions, and makes collections that were interrupted look like those of a process that is gone: in a test
+// the process lives on.
+func Forgive(t interface{ Fatal(...any) }, r *Repository) {
+	ctx := context.Background()
+	sessions, err := r.Sessions(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sessions {
+		if err := r.Break(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := r.collections(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.done != nil {
+			continue
+		}
+		c.Boot = "before"
+		if err := r.store.Delete(ctx, gcName(c.id)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.put(ctx, format.KindCollection, gcName(c.id), &c.Collection); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// PutPending lays a point aside, as its writer does before it commits.
+func PutPending(t interface{ Fatal(...any) }, r *Repository, m *format.Manifest) {
+	if err := r.put(context.Background(), format.KindPending, pendingName(m.Point), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Marked gives the slots that a collection takes for named.
+func (r *Repository) Marked(ctx context.Context) (map[format.Address]bool, error) {
+	m, err := r.packs.Moves(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := newMarker(r, m)
+	if err := k.markAll(ctx, new(PruneProgress)); err != nil {
+		return nil, err
+	}
+	out := map[format.Address]bool{}
+	for id, b := range k.live {
+		for slot := range len(b) * 64 {
+			if b.has(uint16(slot)) {
+				out[format.Address{Pack: id, Slot: uint16(slot)}] = true
+			}
+		}
+	}
+	return out, nil
+}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -113,34 +114,62 @@ func wrongSize(p piece, n int) error {
 var sealedBuffers = sync.Pool{New: func() any { b := make([]byte, maxSpan*format.MaxBlock); return &b }}
 
 // whole reads the first n of pieces, whole blocks that lie side by side, straight into their places and past the cache: who
-// reads so reads on.
+// reads so reads on. What cannot be read so is read one by one: it may have been moved or healed.
 func (r *Repository) whole(ctx context.Context, pieces []piece, n int) error {
-	rd, err := r.packs.Reader(ctx, pieces[0].at.Pack)
-	if err != nil {
-		return err
-	}
-	first := pieces[0].at.Slot
-	off, length, err := rd.Span(first, n)
-	if err != nil {
-		return err
-	}
-	pooled := sealedBuffers.Get().(*[]byte)
-	defer sealedBuffers.Put(pooled)
-	buf := (*pooled)[:length]
-	if err := rd.Sealed(ctx, buf, off); err != nil {
-		return err
-	}
-	for i, p := range pieces[:n] {
-		_, n, err := rd.Span(p.at.Slot, 1)
+	for n > 0 {
+		got, err := r.together(ctx, pieces, n)
+		if errors.Is(err, ErrCorrupt) {
+			return r.each(ctx, pieces[:n])
+		}
 		if err != nil {
 			return err
 		}
-		if err := decodeInto(r.packs.Decoder(), rd, p, room(pieces[i:]), buf[:n:n]); err != nil {
-			return err
-		}
-		buf = buf[n:]
+		pieces, n = pieces[got:], n-got
 	}
 	return nil
+}
+
+// each fills whole blocks one by one.
+func (r *Repository) each(ctx context.Context, pieces []piece) error {
+	for _, p := range pieces {
+		b, err := r.packs.Block(ctx, p.at)
+		if err == nil {
+			err = fill(p, b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together reads as many of the first n of pieces as lie side by side, and tells how many.
+func (r *Repository) together(ctx context.Context, pieces []piece, n int) (got int, err error) {
+	rd, err := r.packs.Reader(ctx, pieces[0].at.Pack)
+	if err != nil {
+		return 0, err
+	}
+	span, got, err := rd.Span(pieces[0].at.Slot, n)
+	if err != nil {
+		return 0, err
+	}
+	pooled := sealedBuffers.Get().(*[]byte)
+	defer sealedBuffers.Put(pooled)
+	buf := (*pooled)[:span.Len]
+	if err := rd.Sealed(ctx, buf, span); err != nil {
+		return 0, err
+	}
+	for i, p := range pieces[:got] {
+		one, _, err := rd.Span(p.at.Slot, 1)
+		if err != nil {
+			return 0, err
+		}
+		if err := decodeInto(r.packs.Decoder(), rd, p, room(pieces[i:]), buf[:one.Len:one.Len]); err != nil {
+			return 0, err
+		}
+		buf = buf[one.Len:]
+	}
+	return got, nil
 }
 
 // room is where the first of pieces is decoded to: its place, with slack where the next piece, which is filled right after

@@ -51,6 +51,9 @@ func (b *bench) twoMachines() map[string][]byte {
 			churn(rnd, disk[:1<<20], 2)
 			m := b.put(name, disk, nil, nil)
 			disks[name+"@"+m.Name] = slices.Clone(disk)
+			if err := b.repo.AddNote(b.t.Context(), m.Point, format.NoteDamaged, "vda"); err != nil {
+				b.t.Fatal(err)
+			}
 		}
 	}
 	return disks

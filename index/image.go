@@ -12,9 +12,10 @@ import (
 
 // An Image is the read side of one disk at one point. It is immutable and safe for concurrent use.
 type Image struct {
-	repo *Repository
-	disk format.Disk
-	tree *imagemap.Map
+	repo  *Repository
+	point format.UUID
+	disk  format.Disk
+	tree  *imagemap.Map
 }
 
 // Image opens a disk of a point, whose manifest is whole: of Repository.Point.
@@ -34,7 +35,7 @@ func (r *Repository) image(m *format.Manifest, d *format.Disk, maps *imagemap.Ca
 	if err != nil {
 		return nil, fmt.Errorf("map of disk %s of %s@%s: %w", d.Name, m.MachineName, m.Name, err)
 	}
-	return &Image{r, *d, tree}, nil
+	return &Image{r, m.Point, *d, tree}, nil
 }
 
 // Disk is what the manifest says of the disk.

@@ -18,7 +18,9 @@ import (
 type InitOptions struct {
 	Password     []byte
 	NoEncryption bool
-	Compression  string // zstd, s2, lz4 or none; "" is zstd
+	Compression  string           // zstd, s2, lz4 or none; "" is zstd
+	Reserve      bool             // keep some bytes for the day when the storage is full
+	Escrow       []seal.Recipient // who may open it, too
 }
 
 // Init makes a repository in an empty store. The config object comes last, so that an interrupted Init is no repository.
@@ -29,6 +31,9 @@ func Init(ctx context.Context, s object.Store, o InitOptions) error {
 	}
 	if !o.NoEncryption && len(o.Password) == 0 {
 		return errors.New("an encrypted repository needs a password")
+	}
+	if o.NoEncryption && len(o.Escrow) > 0 {
+		return errors.New("a repository without encryption has no keys to leave in escrow")
 	}
 	c := format.Config{Log2Block: block.Log2Size, Compression: o.Compression, Encrypted: !o.NoEncryption}
 	if c.Compression == "" {
@@ -41,20 +46,28 @@ func Init(ctx context.Context, s object.Store, o InitOptions) error {
 	if err := object.Probe(ctx, s); err != nil {
 		return fmt.Errorf("this storage cannot hold a repository: %w", err)
 	}
-	return initObjects(ctx, s, c, o.Password)
+	if o.Reserve {
+		if err := putReserve(ctx, s); err != nil && !full(err) { // a small storage has to do without
+			return err
+		}
+	}
+	return initObjects(ctx, s, c, o)
 }
 
-func initObjects(ctx context.Context, s object.Store, c format.Config, password []byte) error {
+func initObjects(ctx context.Context, s object.Store, c format.Config, o InitOptions) error {
 	config := c.Marshal()
 	keyring := seal.NewKeyring(config)
 	var root [32]byte
 	if c.Encrypted {
 		rand.Read(root[:])
-		id, err := putSlot(ctx, s, seal.NewPasswordSlot(root, password, "first password"))
+		slots, err := ageSlots(root, o.Escrow, EscrowLabel)
 		if err != nil {
 			return err
 		}
-		keyring.Slots = []string{id}
+		slots = append(slots, seal.NewPasswordSlot(root, o.Password, "first password"))
+		if keyring.Slots, err = putSlots(ctx, s, slots); err != nil {
+			return err
+		}
 	}
 	if err := putKeyring(ctx, s, seal.Root(c.Repository, c.Encrypted, root), 1, keyring); err != nil {
 		return err
@@ -65,24 +78,33 @@ func initObjects(ctx context.Context, s object.Store, c format.Config, password 
 	return nil
 }
 
-// putSlot stores a key slot under a random name, which it returns.
-func putSlot(ctx context.Context, s object.Store, slot *format.KeySlot) (string, error) {
-	var b [8]byte
-	rand.Read(b[:])
-	id := hex.EncodeToString(b[:])
-	if err := object.PutBytes(ctx, s, slotName(id), slot.Marshal()); err != nil {
-		return "", fmt.Errorf("store key slot: %w", err)
+// EscrowLabel is the label of slots for who keeps a key for others.
+const EscrowLabel = "escrow"
+
+func ageSlots(root [32]byte, to []seal.Recipient, label string) (slots []*format.KeySlot, err error) {
+	for _, r := range to {
+		slot, err := seal.NewAgeSlot(root, r, label)
+		if err != nil {
+			return nil, fmt.Errorf("key slot for %s: %w", r.Text, err)
+		}
+		slots = append(slots, slot)
 	}
-	return id, nil
+	return slots, nil
 }
 
-func putKeyring(ctx context.Context, s object.Store, root *seal.Ring, n int, k *format.Keyring) error {
-	b, err := root.Seal(format.KindKeyring, keyringName(n), k.Marshal())
-	if err != nil {
-		return err
+// putSlots stores key slots under random names, which it returns. No slot counts before a keyring lists it.
+func putSlots(ctx context.Context, s object.Store, slots []*format.KeySlot) (ids []string, err error) {
+	for _, slot := range slots {
+		if err := slot.Validate(); err != nil { // no mark of damage: nothing is stored yet
+			return ids, fmt.Errorf("new key slot: %v", err)
+		}
+		var b [8]byte
+		rand.Read(b[:])
+		id := hex.EncodeToString(b[:])
+		ids = append(ids, id)
+		if err := object.PutBytes(ctx, s, slotName(id), slot.Marshal()); err != nil {
+			return ids, fmt.Errorf("store key slot: %w", err)
+		}
 	}
-	if err := object.PutBytes(ctx, s, keyringName(n), b); err != nil {
-		return fmt.Errorf("store keyring: %w", err)
-	}
-	return nil
+	return ids, nil
 }

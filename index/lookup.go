@@ -7,13 +7,16 @@ import (
 
 	"vbfs/index/block"
 	"vbfs/index/format"
+	"vbfs/index/pack"
 	"vbfs/index/table"
 )
 
 // A lookup answers where a block is that the repository has already. What this writer stored itself it knows; what the
 // table proposes counts only when the pack's trailer says the same.
 type lookup struct {
-	repo *Repository
+	repo    *Repository
+	present map[format.PackID]bool // when the session began
+	gone    *gone                  // as of then, until W2 knows better
 
 	mu     sync.Mutex // guards all below
 	fresh  map[block.ID]format.Address
@@ -23,16 +26,26 @@ type lookup struct {
 // spillAt bounds fresh: a million entries are about 90 MB.
 const spillAt = 1 << 20
 
-func newLookup(ctx context.Context, r *Repository) (*lookup, error) {
-	l := &lookup{repo: r, fresh: map[block.ID]format.Address{}, sealed: map[format.PackID]bool{}}
+// newLookup begins to look up, in a session that is open: what is there now can go only by a collection that W2 will see.
+// What is kept from before the session may be there no more.
+func newLookup(ctx context.Context, r *Repository) (l *lookup, err error) {
+	l = &lookup{repo: r, fresh: map[block.ID]format.Address{}, sealed: map[format.PackID]bool{}}
+	if l.gone, err = r.gone(ctx); err != nil {
+		return nil, err
+	}
+	r.packs.ForgetAll()
 	if r.table == nil {
 		return l, nil
 	}
 	if err := r.table.Refresh(); err != nil {
 		return nil, fmt.Errorf("table: %w", err)
 	}
-	return l, r.adopt(ctx, new(Progress))
+	l.present, err = r.adopt(ctx, new(Progress))
+	return l, err
 }
+
+// avoid learns what is about to go. No block may be looked up meanwhile.
+func (l *lookup) avoid(g *gone) { l.gone = g }
 
 // find gives the address of a block.
 func (l *lookup) find(ctx context.Context, id block.ID) (at format.Address, ok bool) {
@@ -44,7 +57,7 @@ func (l *lookup) find(ctx context.Context, id block.ID) (at format.Address, ok b
 	}
 	ok = l.repo.table.Lookup(id, func(a format.Address) bool {
 		at = a
-		return l.repo.holds(ctx, a, id)
+		return l.present[a.Pack] && !l.gone.has(a) && l.repo.holds(ctx, a, id)
 	})
 	return at, ok
 }
@@ -55,16 +68,23 @@ func (r *Repository) holds(ctx context.Context, a format.Address, id block.ID) b
 	return err == nil && got == id
 }
 
-// blockID gives the ID of the block at an address, from the pack's trailer.
+// blockID gives the ID of the block at an address, from the pack's trailer or from bundles.
 func (r *Repository) blockID(ctx context.Context, a format.Address) (block.ID, error) {
 	ids, err := r.packs.IDs(ctx, a.Pack)
 	if err != nil {
 		return block.ID{}, err
 	}
-	if int(a.Slot) >= len(ids) {
-		return block.ID{}, fmt.Errorf("pack %v has %d slots, not %d: %w", a.Pack, len(ids), int(a.Slot)+1, ErrCorrupt)
+	if int(a.Slot) < len(ids) && ids[a.Slot] != (block.ID{}) {
+		return ids[a.Slot], nil
 	}
-	return ids[a.Slot], nil
+	rd, err := r.packs.Reader(ctx, a.Pack)
+	if err == nil && !rd.Has(a.Slot) {
+		err = fmt.Errorf("pack %v has no slot %d, or no more: %w", a.Pack, a.Slot, pack.ErrMissing)
+	}
+	if err == nil { // the block is there, its ID is lost
+		err = fmt.Errorf("pack %v does not tell the ID of slot %d: %w", a.Pack, a.Slot, ErrCorrupt)
+	}
+	return block.ID{}, err
 }
 
 // add notes a block that was stored.

@@ -14,6 +14,8 @@ import (
 type Progress struct {
 	Total, Done atomic.Int64 // bytes of packs
 	Points      atomic.Int64 // whose maps were walked
+	Seen        atomic.Int64 // bytes of packs and bundles that were looked at
+	Packs, Read atomic.Int64 // packs and bundles of which every byte was read, and their bytes
 }
 
 // A storedPack is a pack that is in the repository.
@@ -36,6 +38,29 @@ func (r *Repository) storedPacks(ctx context.Context) (packs []storedPack, forei
 		packs = append(packs, storedPack{id, info.Size})
 	}
 	return packs, foreign, nil
+}
+
+// allPacks lists the packs, and those that were moved, whose size is not known.
+func (r *Repository) allPacks(ctx context.Context) ([]storedPack, error) {
+	packs, _, err := r.storedPacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.packs.Moves(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[format.PackID]bool, len(packs))
+	for _, s := range packs {
+		there[s.id] = true
+	}
+	for _, move := range m.Moved {
+		if !there[move.Pack] {
+			there[move.Pack] = true
+			packs = append(packs, storedPack{id: move.Pack})
+		}
+	}
+	return packs, nil
 }
 
 // expect adds packs to what there is to do.

@@ -61,7 +61,7 @@ func (r *Repository) summarize(ctx context.Context, infos []object.Info, found [
 		g.Go(func() error {
 			for i := next.Add(1) - 1; i < int64(len(infos)); i = next.Add(1) - 1 {
 				m, err := r.summary(ctx, infos[i])
-				if errors.Is(err, ErrCorrupt) {
+				if unreadable(err) { // one of a later release does not hide the others, either
 					broken[i] = err
 				} else if err != nil {
 					return err

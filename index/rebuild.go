@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"vbfs/index/format"
+	"vbfs/index/object"
 	"vbfs/index/table"
 )
 
@@ -19,7 +20,7 @@ func (r *Repository) RebuildTable(ctx context.Context, p *Progress) error {
 	if err := r.table.Merge(ctx, nothing); err != nil {
 		return err
 	}
-	if err := r.adopt(ctx, p); err != nil {
+	if _, err := r.adopt(ctx, p); err != nil {
 		return err
 	}
 	points, err := r.catalogue(ctx)
@@ -40,7 +41,7 @@ func (r *Repository) catalogue(ctx context.Context) ([]table.Point, error) {
 			return nil, fmt.Errorf("list points: %w", err)
 		}
 		m, err := r.openManifest(ctx, info.Name)
-		if err != nil && !errors.Is(err, ErrCorrupt) {
+		if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, object.ErrNotExist) { // forgotten meanwhile
 			return nil, err
 		}
 		if m != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"filippo.io/age"
+
 	"vbfs/index/format"
 	"vbfs/index/imagemap"
 	"vbfs/index/lru"
@@ -15,10 +17,11 @@ import (
 
 // OpenOptions says how a repository is opened.
 type OpenOptions struct {
-	Password []byte                 // what the caller was given; a repository without encryption then is refused
-	Ask      func() ([]byte, error) // asked for a password when one is needed and none was given
-	Table    string                 // folder of table segments; "" is none, which costs space, not bytes
-	Cache    int64                  // bytes of decoded blocks to keep; 0 is 64 MiB
+	Password   []byte                 // or recovery key; a repository without encryption then is refused
+	Identities []age.Identity         // open slots of their recipients; a repository without encryption then is refused
+	Ask        func() ([]byte, error) // asked for a password when one is needed and nothing was given
+	Table      string                 // folder of table segments; "" is none, which costs space, not bytes
+	Cache      int64                  // bytes of decoded blocks to keep; 0 is 64 MiB
 }
 
 const (
@@ -30,6 +33,7 @@ const (
 type Repository struct {
 	store    object.Store
 	config   format.Config
+	root     *seal.Ring // of keyrings
 	ring     *seal.Ring
 	packs    *pack.Set
 	table    *table.Table // nil when there is none
@@ -41,20 +45,24 @@ type Repository struct {
 	mu        sync.Mutex // guards all below
 	summaries map[format.UUID]*format.Manifest
 	voids     map[format.UUID]bool
+	noted     map[string]*format.Note // by object
+	verified  *verifiedRecord         // the last that was read
 }
 
-// Open opens a repository. ErrNoRepository, ErrPassword, ErrNotEncrypted, ErrNewer and ErrCorrupt tell what hinders it.
+// Open opens a repository. ErrNoRepository, ErrPassword, ErrIdentity, ErrNotEncrypted, ErrNewer and ErrCorrupt tell what hinders
+// it.
 func Open(ctx context.Context, s object.Store, o OpenOptions) (*Repository, error) {
-	a, err := unlock(ctx, s, o.Password, o.Ask)
+	a, err := unlock(ctx, s, o)
 	if err != nil {
 		return nil, err
 	}
 	r := &Repository{
-		store: s, config: a.config,
-		ring:      seal.NewRing(a.config.Repository, a.config.Encrypted, &a.keyring),
+		store: s, config: a.config, root: a.ring(),
+		ring:      seal.NewLearningRing(a.config.Repository, a.config.Encrypted, &a.keyring, a.newer),
 		maps:      imagemap.NewCache(nodesCache),
 		summaries: map[format.UUID]*format.Manifest{},
 		voids:     map[format.UUID]bool{},
+		noted:     map[string]*format.Note{},
 	}
 	if o.Cache == 0 {
 		o.Cache = defaultCache

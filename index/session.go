@@ -64,7 +64,7 @@ func (r *Repository) putSession(ctx context.Context, m *format.Manifest, base *f
 	if base != nil {
 		s.Base = base.Point
 	}
-	if err := r.put(ctx, format.KindSession, sessionName(s.Point), s.Marshal()); err != nil {
+	if err := r.put(ctx, format.KindSession, sessionName(s.Point), s); err != nil {
 		return nil, fmt.Errorf("open session: %w", err)
 	}
 	return s, nil
@@ -110,19 +110,8 @@ func (r *Repository) Sessions(ctx context.Context) ([]*format.Session, error) {
 }
 
 func (r *Repository) session(ctx context.Context, name string) (*format.Session, error) {
-	b, err := object.GetAll(ctx, r.store, name, maxSmall)
-	if err != nil {
-		return nil, fmt.Errorf("read session: %w", err)
-	}
-	body, err := r.ring.Open(format.KindSession, name, b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	var s format.Session
-	if err := s.Unmarshal(body); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return &s, nil
+	return &s, r.get(ctx, format.KindSession, name, &s)
 }
 
 // Alive tells whether a session's writer may still be at work: on this host its process, on another its lease.

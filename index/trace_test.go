@@ -12,9 +12,9 @@ import (
 // look-up to the end, packs are there before the manifest that names them lies aside, and the point comes last.
 var backupTrace = []string{
 	"list features", "list points",
-	"put sessions/#3", "list sessions", "list points", "list gc", "list packs", // W0
+	"put sessions/#3", "list sessions", "list points", "list gc", "list moves", "list packs", "list moves", // W0
 	"put packs/xx/#6", "put packs/xx/#7", "put pending/#3", // W1
-	"list gc",          // W2
+	"list gc", "list moves", // W2
 	"put points/#1/#3", // W3
 	"delete pending/#3", "delete sessions/#3",
 }

@@ -15,19 +15,21 @@ import (
 type treeWriter struct {
 	repo *Repository
 	enc  *pack.Encoder
+	mark format.Mark
 
 	mu     sync.Mutex // guards all below
 	sum    *block.Summer
 	pack   *pack.Appender // nil until there is a node
-	sealed []table.Entry  // the first node of each, so that the table names the pack
+	own    map[format.PackID]bool
+	sealed []table.Entry // the first node of each, so that the table names the pack
 }
 
-func newTreeWriter(r *Repository) (*treeWriter, error) {
+func newTreeWriter(r *Repository, mark format.Mark) (*treeWriter, error) {
 	enc, err := pack.NewEncoder(format.Zstd)
 	if err != nil {
 		return nil, err
 	}
-	return &treeWriter{repo: r, enc: enc, sum: r.ring.Nodes()}, nil
+	return &treeWriter{repo: r, enc: enc, mark: mark, sum: r.ring.Nodes(), own: map[format.PackID]bool{}}, nil
 }
 
 // store is an imagemap.Store.
@@ -59,9 +61,12 @@ func (t *treeWriter) room(ctx context.Context) (err error) {
 		}
 	}
 	if t.pack == nil {
-		t.pack, err = pack.Create(ctx, t.repo.store, t.repo.ring, format.KindTree)
+		if t.pack, err = pack.Create(ctx, t.repo.store, t.repo.ring, format.KindTree, t.mark); err != nil {
+			return err
+		}
+		t.own[t.pack.ID()] = true
 	}
-	return err
+	return nil
 }
 
 // seal makes the open pack durable.
@@ -76,6 +81,22 @@ func (t *treeWriter) seal() error {
 	}
 	t.sealed = append(t.sealed, entry(p.Block(0), format.Address{Pack: p.ID()}))
 	return nil
+}
+
+// owns tells whether a pack is of this writer.
+func (t *treeWriter) owns(p format.PackID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own[p]
+}
+
+// named gives what the table has to know of the packs that were sealed since it was asked last.
+func (t *treeWriter) named() []table.Entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := t.sealed
+	t.sealed = nil
+	return out
 }
 
 // abort drops the open pack.

@@ -17,6 +17,7 @@ const maxSmall = 1 << 20 // bytes of a config, key slot or keyring
 
 // Access is what opening the locks of a repository gives: its config, the root key and the newest keyring.
 type access struct {
+	store   object.Store
 	config  format.Config
 	root    [32]byte
 	slot    string // name of the slot that opened; empty without encryption
@@ -54,71 +55,111 @@ func checkFeatures(ctx context.Context, s object.Store) error {
 }
 
 // writable refuses to write to a repository with a feature of class ro.
-func writable(ctx context.Context, s object.Store) error {
+func writable(ctx context.Context, s object.Store) error { return refuse(ctx, s, "ro-", "writing") }
+
+// collectable refuses to forget, collect or repair in a repository with a feature of class ro or gc.
+func collectable(ctx context.Context, s object.Store) error {
+	if err := writable(ctx, s); err != nil {
+		return err
+	}
+	return refuse(ctx, s, "gc-", "forget, prune and repair")
+}
+
+// refuse fails when there is a feature of a class, which forbids what.
+func refuse(ctx context.Context, s object.Store, class, what string) error {
 	for info, err := range s.List(ctx, featuresFolder) {
 		if err != nil {
 			return fmt.Errorf("list features: %w", err)
 		}
-		if strings.HasPrefix(info.Name, featuresFolder+"/ro-") {
-			return fmt.Errorf("feature %q forbids writing: %w", info.Name, ErrNewer)
+		if strings.HasPrefix(info.Name, featuresFolder+"/"+class) {
+			return fmt.Errorf("feature %q forbids %s: %w", info.Name, what, ErrNewer)
 		}
 	}
 	return nil
 }
 
-// unlock opens the repository's locks. password is asked for only when the repository is encrypted, unless given says
-// that there is one in any case.
-func unlock(ctx context.Context, s object.Store, password []byte, ask func() ([]byte, error)) (*access, error) {
+// unlock opens the repository's locks. What opens them is asked for only when the repository is encrypted and nothing
+// was given. Who gave something is not let into a repository without encryption.
+func unlock(ctx context.Context, s object.Store, o OpenOptions) (*access, error) {
 	config, b, err := readConfig(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	a := &access{config: config}
-	if config.Encrypted {
-		if password == nil && ask != nil {
-			if password, err = ask(); err != nil {
-				return nil, err
-			}
-		}
-		if err := a.openSlot(ctx, s, password); err != nil {
+	a := &access{store: s, config: config}
+	secrets := seal.Secrets{Password: o.Password, Identities: o.Identities}
+	switch {
+	case !config.Encrypted && secrets.Given():
+		return nil, ErrNotEncrypted
+	case !config.Encrypted:
+		if err := a.openNewest(ctx); err != nil {
 			return nil, err
 		}
-	} else if len(password) > 0 {
-		return nil, ErrNotEncrypted
+		return a, a.checkConfig(b)
+	case !secrets.Given() && o.Ask != nil:
+		if secrets.Password, err = o.Ask(); err != nil {
+			return nil, err
+		}
 	}
-	if err := a.openKeyring(ctx, s); err != nil {
+	if err := a.openSlots(ctx, secrets); err != nil {
 		return nil, err
 	}
-	if a.keyring.Config != sha256.Sum256(b) {
-		return nil, fmt.Errorf("config is not the one that the keyring names: %w", ErrCorrupt)
-	}
-	if a.slot != "" && !slices.Contains(a.keyring.Slots, a.slot) {
-		return nil, fmt.Errorf("key slot %s was removed: %w", a.slot, ErrPassword)
-	}
-	return a, nil
+	return a, a.checkConfig(b)
 }
 
-// openSlot tries the password on each slot. A damaged slot is told of when no other opens.
-func (a *access) openSlot(ctx context.Context, s object.Store, password []byte) error {
-	var damage error
-	for info, err := range s.List(ctx, keysFolder) {
+// checkConfig makes the config authentic: it was read before there was a key.
+func (a *access) checkConfig(b []byte) error {
+	if a.keyring.Config != sha256.Sum256(b) {
+		return fmt.Errorf("config is not the one that the keyring names: %w", ErrCorrupt)
+	}
+	return nil
+}
+
+// openSlots tries the secrets on each slot until one opens that the keyring lists. What hinders one slot is told of when
+// no other opens: anybody can write a file for an age recipient.
+func (a *access) openSlots(ctx context.Context, secrets seal.Secrets) error {
+	slots, damage := readSlots(ctx, a.store)
+	slices.SortStableFunc(slots, func(x, y namedSlot) int { return seal.Cheapest(x.KeySlot, y.KeySlot) })
+	for _, slot := range slots {
+		root, err := secrets.Open(slot.KeySlot)
 		if err != nil {
-			return fmt.Errorf("list key slots: %w", err)
-		}
-		slot, err := readSlot(ctx, s, info.Name)
-		if err != nil {
-			damage = errors.Join(damage, err)
 			continue
 		}
-		if a.root, err = seal.OpenPasswordSlot(slot, password); err == nil {
-			a.slot = strings.TrimPrefix(info.Name, keysFolder+"/")
+		a.root, a.slot = root, slot.id
+		err = a.openNewest(ctx)
+		if err == nil && slices.Contains(a.keyring.Slots, slot.id) {
 			return nil
 		}
+		if err == nil {
+			err = fmt.Errorf("key slot %s was removed: %w", slot.id, ErrPassword)
+		}
+		damage = errors.Join(damage, err)
 	}
 	if damage != nil {
 		return damage
 	}
-	return ErrPassword
+	return secrets.Wrong()
+}
+
+// A namedSlot is a slot and its ID.
+type namedSlot struct {
+	id string
+	*format.KeySlot
+}
+
+// readSlots gives the slots that are whole. The error tells of the others.
+func readSlots(ctx context.Context, s object.Store) (slots []namedSlot, damage error) {
+	for info, err := range s.List(ctx, keysFolder) {
+		if err != nil {
+			return nil, fmt.Errorf("list key slots: %w", err)
+		}
+		slot, err := readSlot(ctx, s, info.Name)
+		if err == nil {
+			slots = append(slots, namedSlot{strings.TrimPrefix(info.Name, keysFolder+"/"), slot})
+		} else if !errors.Is(err, object.ErrNotExist) { // removed since it was listed
+			damage = errors.Join(damage, err)
+		}
+	}
+	return slots, damage
 }
 
 func readSlot(ctx context.Context, s object.Store, name string) (*format.KeySlot, error) {
@@ -131,30 +172,4 @@ func readSlot(ctx context.Context, s object.Store, name string) (*format.KeySlot
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &slot, nil
-}
-
-// openKeyring reads the keyring of the highest number.
-func (a *access) openKeyring(ctx context.Context, s object.Store) error {
-	name := ""
-	for info, err := range s.List(ctx, keyringFolder) {
-		if err != nil {
-			return fmt.Errorf("list keyrings: %w", err)
-		}
-		name = info.Name
-	}
-	if _, err := fmt.Sscanf(name, keyringFolder+"/%d", &a.number); err != nil {
-		return fmt.Errorf("no keyring: %w", ErrCorrupt)
-	}
-	b, err := object.GetAll(ctx, s, name, maxSmall)
-	if err != nil {
-		return fmt.Errorf("read keyring: %w", err)
-	}
-	body, err := seal.Root(a.config.Repository, a.config.Encrypted, a.root).Open(format.KindKeyring, name, b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if err := a.keyring.Unmarshal(body); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }

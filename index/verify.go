@@ -5,19 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"vbfs/index/format"
 	"vbfs/index/imagemap"
 	"vbfs/index/object"
+	"vbfs/index/pack"
 )
 
 // VerifyOptions says what is verified. The zero value is the structure of everything: keys, manifests, maps, digests,
 // and that the packs are there and their trailers whole.
 type VerifyOptions struct {
 	Points   []*format.Manifest         // nil is all, and what no point names
-	ReadData func(p format.PackID) bool // packs of which every byte is read; nil is none
+	ReadData func(p format.PackID) bool // packs and bundles of which every byte is read; nil is none
+	Share    float64                    // this share of the bytes is read, too: what was verified least recently; 1 is all
 	Progress *Progress
 }
+
+// reading tells whether any data is read.
+func (o *VerifyOptions) reading() bool { return o.ReadData != nil || o.Share > 0 }
 
 // A Problem is one thing that is damaged or missing.
 type Problem struct {
@@ -35,39 +41,70 @@ type Hurt struct {
 	Off, Len      int64
 }
 
-// Verify finds what is damaged and whom it hurts. The error is of what hinders the verification itself. Packs come
-// first, so that the walk over the maps that follows knows what each bad one hurts.
+// Verify finds what is damaged and whom it hurts, and records what was found whole. The error is of what hinders the
+// verification itself, or ErrUnrecorded when all was verified. Packs come first, so that the walk over the maps that
+// follows knows what each bad one hurts.
 func (r *Repository) Verify(ctx context.Context, o VerifyOptions) ([]*Problem, error) {
+	v := newVerifier(r, o)
+	if err := v.run(ctx); err != nil {
+		v.recordPart(ctx) // what could not be recorded will be read again
+		return v.problems, err
+	}
+	return v.problems, v.record(ctx)
+}
+
+func newVerifier(r *Repository, o VerifyOptions) *verifier {
 	if o.Progress == nil {
 		o.Progress = new(Progress)
 	}
-	v := &verifier{
+	return &verifier{
 		r: r, o: o, maps: imagemap.NewCache(nodesCache), known: map[nodePlace]known{}, bad: map[format.PackID]*badPack{},
+		start: time.Now(), stored: map[format.PackID]*storedObject{}, walked: map[format.UUID]instant{},
+		closed: map[format.PackID]bool{}, good: map[format.PackID]time.Time{}, damaged: map[format.PackID]time.Time{},
 	}
-	steps := []func(context.Context) error{v.loadPoints, v.findUsed, v.verifyPacks, v.walkMaps}
-	if o.Points == nil {
-		steps = []func(context.Context) error{v.verifySmall, v.loadPoints, v.listPacks, v.verifyPacks, v.walkMaps}
+}
+
+// run does all but to record what was found.
+func (v *verifier) run(ctx context.Context) error {
+	v.r.packs.ForgetAll() // what was read before the damage does not count
+	steps := []func(context.Context) error{v.remember, v.loadPoints, v.listStored, v.findUsed, v.choose, v.verifyPacks, v.recall, v.walkMaps}
+	if v.o.Points == nil {
+		steps = []func(context.Context) error{v.remember, v.verifySmall, v.loadPoints, v.choose, v.verifyPacks, v.recall, v.walkMaps}
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return v.problems, err
+			return err
 		}
 	}
-	return v.problems, nil
+	return nil
 }
 
 // A verifier is one verification on its way.
 type verifier struct {
 	r      *Repository
 	o      VerifyOptions
+	start  time.Time
 	points []*format.Manifest // whole
-	packs  map[format.PackID]bool
-	maps   *imagemap.Cache // of its own: what was read before the damage does not count
+	maps   *imagemap.Cache    // of its own: what was read before the damage does not count
 	known  map[nodePlace]known
+
+	stored   map[format.PackID]*storedObject // packs and bundles that are there
+	replaced map[format.PackID]*pack.Reader  // damaged packs of which bundles have all that was named so far: the reader of those
+	marked   map[*Problem]bool               // of slots that repair marked
+	moves    *pack.Moves
+	before   *verifiedRecord           // the record that counted at the start
+	stamps   map[format.PackID]instant // of packs and bundles, when the maps are walked
+	walked   map[format.UUID]instant   // points whose maps were walked: as of when they are whole, never when they are not
+
+	doubt  bool // damage was found by the walk over the maps
+	partly bool // it did not come to its end
 
 	mu       sync.Mutex // guards all below
 	problems []*Problem
 	bad      map[format.PackID]*badPack
+	closed   map[format.PackID]bool      // packs that do not open, of which bundles have some slots
+	good     map[format.PackID]time.Time // packs and bundles: when they began to be read
+	damaged  map[format.PackID]time.Time
 }
 
 // A badPack is what of a pack cannot be read: all of it, or some slots.
@@ -82,52 +119,6 @@ func (v *verifier) add(name string, err error) *Problem {
 	p := &Problem{Object: name, What: err}
 	v.problems = append(v.problems, p)
 	return p
-}
-
-// verifySmall reads the objects that are neither packs nor points. Of keys, those that opened the repository are known
-// to be whole; the others are not yet.
-func (v *verifier) verifySmall(ctx context.Context) error {
-	read := map[string]func(ctx context.Context, name string) error{
-		keysFolder: func(ctx context.Context, name string) error { _, err := readSlot(ctx, v.r.store, name); return err },
-		keyringFolder: func(ctx context.Context, name string) error {
-			b, err := object.GetAll(ctx, v.r.store, name, maxSmall)
-			if err == nil {
-				_, err = format.ParseEnvelope(b)
-			}
-			return err
-		},
-		sessionsFolder: func(ctx context.Context, name string) error { _, err := v.r.session(ctx, name); return err },
-		pendingFolder: func(ctx context.Context, name string) error {
-			b, err := object.GetAll(ctx, v.r.store, name, format.MaxSealed)
-			if err == nil {
-				_, err = v.r.ring.Open(format.KindPending, name, b)
-			}
-			return err
-		},
-	}
-	for folder, f := range read {
-		for info, err := range v.r.store.List(ctx, folder) {
-			if err != nil {
-				return fmt.Errorf("list %s: %w", folder, err)
-			}
-			if err := f(ctx, info.Name); err != nil && !errors.Is(err, object.ErrNotExist) {
-				v.add(info.Name, err)
-			}
-		}
-	}
-	return v.verifyTable(ctx)
-}
-
-// verifyTable reads the table when data is read, too. It is a cache: what is wrong with it hurts no point.
-func (v *verifier) verifyTable(ctx context.Context) error {
-	if v.r.table == nil || v.o.ReadData == nil {
-		return ctx.Err()
-	}
-	damaged, err := v.r.table.Verify(ctx)
-	for _, name := range damaged {
-		v.add("table/"+name, fmt.Errorf("segment is damaged, which rebuild-table mends: %w", ErrCorrupt))
-	}
-	return err
 }
 
 // loadPoints opens the manifests.

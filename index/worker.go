@@ -101,17 +101,28 @@ func (k *Worker) Leaf(ctx context.Context, d *DiskWriter, i int64) (*LeafWriter,
 
 // Put takes the content of block n, which is whole: 64 KiB, or less at the disk's end.
 func (l *LeafWriter) Put(ctx context.Context, n int64, p []byte) error {
+	_, err := l.put(ctx, n, p)
+	return err
+}
+
+// put is Put, and gives the block's ID: zero for a zero block.
+func (l *LeafWriter) put(ctx context.Context, n int64, p []byte) (id block.ID, err error) {
 	if len(p) != block.Len(n, l.d.disk.Size) || n < l.first || int(n-l.first) >= l.k.edit.N() {
-		return fmt.Errorf("block %d of %d bytes does not belong to leaf %d", n, len(p), l.index)
+		return id, fmt.Errorf("block %d of %d bytes does not belong to leaf %d", n, len(p), l.index)
 	}
 	if block.IsZero(p) {
-		return l.Zero(ctx, block.Range{First: n, N: 1})
+		return id, l.Zero(ctx, block.Range{First: n, N: 1})
 	}
-	id := l.k.sum.Sum(p)
+	id = l.k.sum.Sum(p)
 	at, err := l.place(ctx, n, id, p)
 	if err != nil {
-		return fmt.Errorf("block %d: %w", n, err)
+		return id, fmt.Errorf("block %d: %w", n, err)
 	}
+	return id, l.set(ctx, n, id, at)
+}
+
+// set says that block n is the one with that ID, which lies at an address.
+func (l *LeafWriter) set(ctx context.Context, n int64, id block.ID, at format.Address) error {
 	if err := l.replace(ctx, n); err != nil {
 		return err
 	}
@@ -167,7 +178,7 @@ func (l *LeafWriter) before(n int64) (r format.Run, there bool) {
 func (l *LeafWriter) place(ctx context.Context, n int64, id block.ID, p []byte) (format.Address, error) {
 	repo := l.k.w.repo
 	if r, there := l.before(n); there && r.Kind == format.Data {
-		if at := r.Address(int(n - l.first)); repo.holds(ctx, at, id) {
+		if at := r.Address(int(n - l.first)); !l.k.w.found.gone.has(at) && repo.holds(ctx, at, id) {
 			return at, nil
 		}
 	}
@@ -185,7 +196,6 @@ func (l *LeafWriter) store(ctx context.Context, id block.ID, p []byte) (format.A
 	}
 	place, err := l.k.append(ctx, id, codec, b)
 	if err != nil {
-		l.k.err = err
 		return format.Address{}, err
 	}
 	l.k.w.found.add(id, place.At)
@@ -196,18 +206,21 @@ func (l *LeafWriter) store(ctx context.Context, id block.ID, p []byte) (format.A
 
 func (k *Worker) append(ctx context.Context, id block.ID, c format.Codec, b []byte) (pack.Place, error) {
 	if k.pack != nil && k.pack.Full() {
-		if err := k.sealPack(); err != nil {
-			return pack.Place{}, err
+		if k.err = k.sealPack(); k.err != nil {
+			return pack.Place{}, k.err
 		}
 	}
 	if k.pack == nil {
-		p, err := pack.Create(ctx, k.w.repo.store, k.w.repo.ring, format.KindData)
+		// A pack that could not be begun is none lost: a disk that fails cancels its workers, and they go on to the next.
+		p, err := pack.Create(ctx, k.w.repo.store, k.w.repo.ring, format.KindData, format.MarkOf(k.w.Manifest.Point))
 		if err != nil {
 			return pack.Place{}, err
 		}
 		k.pack = p
 	}
-	return k.pack.Append(id, c, b)
+	place, err := k.pack.Append(id, c, b)
+	k.err = err
+	return place, err
 }
 
 // Done puts the leaf into the disk's map. In a full every block must have been written.

@@ -21,19 +21,22 @@ type Writer struct {
 	Manifest format.Manifest
 
 	repo  *Repository
+	base  *format.Manifest // of the session; nil for none
 	found *lookup
 	tree  *treeWriter
 	ended bool
 
-	mu    sync.Mutex // guards all below
-	disks []*DiskWriter
-	open  int // workers
+	mu        sync.Mutex // guards all below
+	disks     []*DiskWriter
+	strangers bool // some disk has a parent that is not of the base
+	open      int  // workers
 }
 
 // BeginOptions says whose point it is.
 type BeginOptions struct {
-	Machine string // name
-	Tool    string // program and version
+	Machine string      // name
+	ID      format.UUID // of the machine, of a copy; zero finds it by its name, or makes it
+	Tool    string      // program and version
 	Host    string
 	Base    *format.Manifest // the point that disks inherit from; nil for none
 	Time    time.Time        // of capture; zero is now
@@ -48,10 +51,13 @@ func (r *Repository) Begin(ctx context.Context, o BeginOptions) (*Writer, error)
 	if err := writable(ctx, r.store); err != nil {
 		return nil, err
 	}
-	w := &Writer{repo: r}
+	if err := r.ring.Refresh(); err != nil { // what is new uses the newest master key
+		return nil, err
+	}
+	w := &Writer{repo: r, base: o.Base}
 	m := &w.Manifest
 	rand.Read(m.Point[:])
-	m.MachineName, m.Tool, m.Host = o.Machine, o.Tool, o.Host
+	m.Machine, m.MachineName, m.Tool, m.Host = o.ID, o.Machine, o.Tool, o.Host
 	if err := w.identify(ctx); err != nil {
 		return nil, err
 	}
@@ -65,19 +71,26 @@ func (r *Repository) Begin(ctx context.Context, o BeginOptions) (*Writer, error)
 	return w, nil
 }
 
-// identify finds the machine by its name, or makes it.
+// identify finds the machine by its name, or makes it. One whose ID is known must not find its name taken by another.
 func (w *Writer) identify(ctx context.Context) error {
 	points, err := w.repo.Points(ctx)
 	if err != nil {
 		return err
 	}
+	m := &w.Manifest
+	known := !m.Machine.IsZero()
 	for _, p := range points {
-		if p.MachineName == w.Manifest.MachineName {
-			w.Manifest.Machine = p.Machine
+		if p.MachineName != m.MachineName || p.Machine == m.Machine {
+			continue
 		}
+		if known {
+			return fmt.Errorf("machine %s has the ID %v, and in repository %v another one has that name, %v: %w",
+				m.MachineName, m.Machine, w.repo.ID(), p.Machine, ErrOtherMachine)
+		}
+		m.Machine = p.Machine
 	}
-	if w.Manifest.Machine.IsZero() {
-		rand.Read(w.Manifest.Machine[:])
+	if m.Machine.IsZero() {
+		rand.Read(m.Machine[:])
 	}
 	return nil
 }
@@ -89,13 +102,10 @@ func (w *Writer) start(ctx context.Context, at time.Time) error {
 		return err
 	}
 	w.place(at, slices.DeleteFunc(points, func(p *format.Manifest) bool { return p.Machine != w.Manifest.Machine }))
-	if err := w.repo.noCollection(ctx); err != nil {
-		return err
-	}
 	if w.found, err = newLookup(ctx, w.repo); err != nil {
 		return err
 	}
-	w.tree, err = newTreeWriter(w.repo)
+	w.tree, err = newTreeWriter(w.repo, format.MarkOf(w.Manifest.Point))
 	return err
 }
 
@@ -125,15 +135,23 @@ func (w *Writer) place(at time.Time, others []*format.Manifest) {
 
 // Disk begins a disk of the point. d says what is known of it. The parent, if there is one, is where unchanged blocks are
 // looked for first; it may be of another size. With inherit, blocks that are not written stay as in the parent, which has
-// to be of the same size; without, every block has to be written.
+// to be of the same size and not to name what repair marked as lost; without, every block has to be written.
 func (w *Writer) Disk(d format.Disk, parent *Image, inherit bool) (*DiskWriter, error) {
 	if inherit && (parent == nil || parent.Size() != d.Size) {
 		return nil, fmt.Errorf("disk %s: inherit from a disk of another size: %w", d.Name, ErrParent)
+	}
+	if inherit {
+		if err := w.found.gone.notLost(parent); err != nil {
+			return nil, fmt.Errorf("disk %s: %w: %w", d.Name, ErrParent, err)
+		}
 	}
 	dw := newDiskWriter(w, d, parent, inherit)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.disks = append(w.disks, dw)
+	if parent != nil && (w.base == nil || parent.point != w.base.Point) {
+		w.strangers = true
+	}
 	return dw, nil
 }
 
@@ -155,13 +173,13 @@ func (w *Writer) Abort(ctx context.Context) error {
 // cleanUpTime bounds what is done after a cancelled or failed write.
 const cleanUpTime = 30 * time.Second
 
-// dropSession removes a session and what may be pending under it.
+// dropSession removes what may be pending under a session, and then the session: as long as that is there, somebody will
+// end it.
 func (r *Repository) dropSession(ctx context.Context, point format.UUID) error {
-	var all error
 	for _, name := range []string{pendingName(point), sessionName(point)} {
 		if err := r.store.Delete(ctx, name); err != nil && !errors.Is(err, object.ErrNotExist) {
-			all = errors.Join(all, fmt.Errorf("end session: %w", err))
+			return fmt.Errorf("end session: %w", err)
 		}
 	}
-	return all
+	return nil
 }

@@ -29,7 +29,7 @@ run "mkfs.ext4 -q -d files -E offset=1048576 web01.raw 260000k"
 
 say "A repository, encrypted; its password for this demo comes from a file"
 run "export VBACKUP_REPO=\$PWD/repo VBACKUP_PASSWORD_FILE=\$PWD/password"
-run "echo 'a long password' > password && mkdir repo && vbackup init"
+run "(umask 077; echo 'a long password' > password) && mkdir repo && vbackup init"
 
 say "The first backup"
 run "vbackup backup web01.raw"

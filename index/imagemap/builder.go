@@ -51,6 +51,12 @@ func NewBuilder(size int64, base *Map, data int64, store Store) *Builder {
 	return b
 }
 
+// Afresh says that every leaf will be set: nothing is inherited, and a base that cannot be read is no hindrance.
+func (b *Builder) Afresh() *Builder {
+	b.inherit, b.data = false, 0
+	return b
+}
+
 // SetLeaf says what leaf i is. It is called once for a leaf. The leaf's digest must be right; one without data or
 // unknown blocks is zero. After an error the builder gives no map.
 func (b *Builder) SetLeaf(ctx context.Context, i int64, leaf *format.Leaf) error {

@@ -2,6 +2,7 @@ package imagemap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -55,6 +56,14 @@ type former struct {
 }
 
 func (b *Builder) former(ctx context.Context, c coord) (former, error) {
+	was, err := b.inBase(ctx, c)
+	if !b.inherit && errors.Is(err, format.ErrMalformed) {
+		return former{}, nil // only sharing is lost
+	}
+	return was, err
+}
+
+func (b *Builder) inBase(ctx context.Context, c coord) (former, error) {
 	if b.base == nil || c.level > b.base.height || c.index >= b.base.count(c.level) {
 		return former{}, nil
 	}

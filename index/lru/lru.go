@@ -79,6 +79,14 @@ func (c *Cache[K, V]) remove(k K) {
 	}
 }
 
+// Clear drops all values. What is being loaded goes to those who wait for it already, and to nobody after them.
+func (c *Cache[K, V]) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.m, c.run, c.sum = map[K]*list.Element{}, map[K]*flight[V]{}, 0
+	c.use.Init()
+}
+
 // GetOrLoad gives the value of k, loading it if need be: load gives the value and its cost in bytes. Callers that miss
 // the same key at once share one load and its error.
 func (c *Cache[K, V]) GetOrLoad(k K, load func() (V, int64, error)) (V, error) {
@@ -103,9 +111,11 @@ func (c *Cache[K, V]) load(k K, f *flight[V], load func() (V, int64, error)) {
 	var cost int64
 	defer func() {
 		c.mu.Lock()
-		delete(c.run, k)
-		if f.err == nil {
-			c.add(k, f.value, cost)
+		if c.run[k] == f { // else it was cleared meanwhile
+			delete(c.run, k)
+			if f.err == nil {
+				c.add(k, f.value, cost)
+			}
 		}
 		c.mu.Unlock()
 		close(f.done)

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +16,9 @@ func TestJSON(t *testing.T) {
 	m := &format.Manifest{
 		Point: format.UUID{0x1f, 0x2e}, MachineName: "web01", Name: "2026-11-20T20-03-27Z",
 		Time: time.Date(2026, 11, 20, 21, 3, 27, 0, zone), Done: "inc", Consistency: "filesystem", Tags: []string{"env=prod"},
+		Anomaly: "changed 62 %",
 		Disks: []format.Disk{
-			{Name: "vda", State: format.DiskOK, Size: 5, Read: 4, Changed: 3, New: 2, Stored: 1, Fallback: "no bitmap"},
+			{Name: "vda", State: format.DiskOK, Size: 5, Read: 4, Changed: 3, New: 2, Stored: 1, Audited: 6, Fallback: "no bitmap"},
 			{Name: "vdb", State: format.DiskFailed, Reason: "input/output error"},
 		},
 	}
@@ -40,6 +42,7 @@ func TestJSON(t *testing.T) {
       "changed_bytes": 3,
       "new_bytes": 2,
       "stored_bytes": 1,
+      "audited_bytes": 6,
       "fallback": "no bitmap"
     },
     {
@@ -51,16 +54,37 @@ func TestJSON(t *testing.T) {
       "changed_bytes": 0,
       "new_bytes": 0,
       "stored_bytes": 0,
+      "audited_bytes": 0,
       "fallback": ""
     }
   ],
-  "warnings": []
+  "warnings": [],
+  "anomaly": "changed 62 %"
 }`
-	got, err := json.MarshalIndent(report.Of(m), "", "  ")
-	if err != nil {
-		t.Fatal(err)
+	const noted = `,
+  "verified_at": "2026-11-20T20:03:27Z",
+  "protected": true,
+  "damaged": "vda at 65536",
+  "anomaly_accepted": true
+}`
+	facts := format.Facts{Protected: true, Damaged: "vda at 65536", Accepted: true}
+	for want, p := range map[string]report.Point{
+		want: report.Of(m), strings.TrimSuffix(want, "\n}") + noted: report.Of(m).With(facts, m.Time.UTC()),
+	} {
+		got, err := json.MarshalIndent(p, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("got\n%s", got)
+		}
 	}
-	if string(got) != want {
-		t.Errorf("got\n%s", got)
+	got, err := json.Marshal(report.Of(m).With(facts, time.Time{}))
+	if err != nil || !strings.Contains(string(got), `"verified_at":null`) {
+		t.Errorf("not verified: %s, %v", got, err)
+	}
+	var back report.Point
+	if err := json.Unmarshal(got, &back); err != nil || !back.VerifiedAt.IsZero() {
+		t.Errorf("comes back as %v, %v", back.VerifiedAt, err)
 	}
 }

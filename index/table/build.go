@@ -30,10 +30,12 @@ type source struct {
 
 // writeFile makes a segment and gives its name.
 func writeFile(dir string, src source) (name string, err error) {
-	temp, err := newTemp(dir)
+	claimed, err := newTemp(dir)
 	if err != nil {
 		return "", fmt.Errorf("write table segment: %w", err)
 	}
+	defer claimed.Close()
+	temp := claimed.Name()
 	if name, err = build(temp, src); err == nil && name != "" {
 		err = publish(temp, filepath.Join(dir, name))
 	}

@@ -11,7 +11,7 @@
 //	table/<BLAKE3, hex>.db      ids     16 bytes of ID -> pack ID, slot      in bbolt buckets, whose
 //	                            packs   pack ID        -> nothing            sequence counts the keys
 //	                            points  point's UUID   -> sealed summary
-//	table/.tmp-*                a segment on its way: locked by its writer; without lock and an hour old it is swept
+//	table/.tmp-*                a segment on its way: claimed by its writer; when it is not, and an hour old, it is swept
 //
 // Invariants:
 //

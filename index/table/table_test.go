@@ -293,3 +293,25 @@ func TestSweepsDeadWritersFiles(t *testing.T) {
 	name := write(t, dir, newEntries(1, 1))
 	checkNames(t, dir, tempPrefix+"young", tempPrefix+"locked", "other", name)
 }
+
+// A writer's file is swept neither when clocks are wrong nor when the writer was stopped for long.
+func TestSweepsNoLivingWritersFile(t *testing.T) {
+	dir := t.TempDir()
+	entries := newEntries(1, 1)
+	src := source{ids: entryElements(entries), packs: packElements(packsIn(entries)), points: pointElements(nil)}
+	other := ""
+	src.check = func() error { // it has been filled, and has no name yet
+		temps, err := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
+		if err != nil || len(temps) != 1 {
+			t.Fatalf("%q, %v", temps, err)
+		}
+		age(t, dir, filepath.Base(temps[0]), 0)
+		other = write(t, dir, newEntries(2, 1))
+		return nil
+	}
+	name, err := writeFile(dir, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkNames(t, dir, name, other)
+}

@@ -1,9 +1,11 @@
 package table
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,21 +15,34 @@ const (
 	fileMode   = 0o600 // as os.CreateTemp has it
 	folderMode = 0o700
 	tempPrefix = ".tmp-"
-	// staleAge is far above the moments in which a writer's temporary file is not locked.
+	// staleAge spares those who sweep a look at each file that is being written.
 	staleAge = time.Hour
 )
 
-// newTemp makes an empty file for a segment on its way, and the directory if there is none.
-func newTemp(dir string) (path string, err error) {
+// newTemp makes an empty file for a segment on its way, and the directory if there is none. While it is open no other
+// process sweeps it, whatever its age and both clocks say.
+func newTemp(dir string) (f *os.File, err error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
-		return "", err
+		return nil, err
 	}
 	sweep(dir)
-	f, err := os.CreateTemp(dir, tempPrefix+"*")
-	if err != nil {
-		return "", err
+	for {
+		if f, err = os.CreateTemp(dir, tempPrefix+"*"); err != nil {
+			return nil, err
+		}
+		claim(f)
+		if info, err := f.Stat(); err != nil || info.Sys().(*syscall.Stat_t).Nlink > 0 {
+			return f, err
+		}
+		f.Close() // swept before it was claimed
 	}
-	return f.Name(), f.Close()
+}
+
+// claim takes a file for this opening of it, and tells whether no other one has it. That is not the lock that bbolt takes,
+// which ends before the file has its name. Where there are no such locks all have it.
+func claim(f *os.File) bool {
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES)
 }
 
 // sweep removes what killed writers left: old files that nobody locks. What cannot be removed is in nobody's way.
@@ -44,12 +59,12 @@ func sweep(dir string) {
 }
 
 func removeUnlocked(path string) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+	if claim(f) && unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 		os.Remove(path)
 	}
 }
