@@ -87,10 +87,11 @@ func align(extents iter.Seq2[Extent, error], size int64) iter.Seq2[span, error] 
 	}
 }
 
-// A job is the unit of work: what is to be done in one leaf range.
+// A job is the unit of work: what is to be done in one leaf range, or blocks to be compared with the parent.
 type job struct {
 	leaf  int64
 	spans []span
+	audit []block.Range // when there are no spans
 }
 
 // jobs cuts spans at the bounds of leaves and groups them by leaf.

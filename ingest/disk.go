@@ -4,19 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"vbfs/index"
 	"vbfs/index/format"
 )
 
 // disk captures one disk: by its changes when that can be, else in full, and in full again when the parent turns out not
-// to be fit to build upon.
+// to be fit to build upon, or the changes not to be all.
 func (r *run) disk(ctx context.Context, d *Disk) error {
 	parent, why := r.parentOf(d)
 	changes, fallback := r.byChanges(d, parent, why)
 	err := r.capture(ctx, d, parent, changes, fallback)
-	if changes && errors.Is(err, index.ErrParent) {
-		err = r.capture(ctx, d, parent, false, fmt.Sprintf("the parent is damaged: %v", err))
+	var lie *lieError
+	switch {
+	case changes && errors.Is(err, index.ErrParent):
+		return r.capture(ctx, d, parent, false, fmt.Sprintf("the parent is damaged: %v", err))
+	case changes && errors.As(err, &lie):
+		r.distrust(lie)
+		return r.capture(ctx, d, parent, false, r.distrusted)
 	}
 	return err
 }
@@ -30,6 +36,9 @@ func (r *run) parentOf(d *Disk) (*index.Image, string) {
 		p := &r.parent.Disks[i]
 		if p.ID != d.id() {
 			continue
+		}
+		if !p.HasImage() {
+			return nil, fmt.Sprintf("the newest point does not have the disk: %s (%s)", p.State, p.Reason)
 		}
 		im, err := r.repo.Image(r.parent, p.Name)
 		if err != nil {
@@ -56,6 +65,8 @@ func (r *run) byChanges(d *Disk, parent *index.Image, why string) (changes bool,
 		return false, ""
 	case parent == nil:
 		return false, why
+	case r.distrusted != "":
+		return false, r.distrusted
 	}
 	return true, ""
 }
@@ -67,7 +78,7 @@ func (r *run) capture(ctx context.Context, d *Disk, parent *index.Image, changes
 		return r.capture(ctx, d, parent, false, err.Error())
 	}
 	if err != nil {
-		r.skip(d, err)
+		r.without(d, format.DiskFailed, err.Error())
 		return sourceError(err, "open")
 	}
 	defer src.Close()
@@ -80,28 +91,37 @@ func (r *run) capture(ctx context.Context, d *Disk, parent *index.Image, changes
 		return err
 	}
 	if err := r.read(ctx, dw, src, changes); err != nil {
-		if errors.Is(err, index.ErrParent) {
-			dw.Drop()
+		if again(err) {
+			r.drop(d, dw)
 		} else {
 			dw.Fail(err.Error())
 		}
 		return err
 	}
+	if changes {
+		r.tracked = append(r.tracked, trackedDisk{d, dw})
+	}
 	r.after(d)
 	return nil
+}
+
+// again tells whether an error of reading changes means that the disk is to be read in full.
+func again(err error) bool {
+	var lie *lieError
+	return errors.Is(err, index.ErrParent) || errors.As(err, &lie)
 }
 
 func (r *run) record(d *Disk, size int64, fallback string) format.Disk {
 	return format.Disk{
 		ID: d.id(), Name: d.Name, Bus: d.Bus, Size: size, Logical: d.Logical, Physical: d.Physical, Source: d.Format,
-		Tracking: d.Tracking, Fallback: fallback,
+		Tracking: d.Tracking, Fallback: fallback, Audited: r.audited[d],
 	}
 }
 
-// skip records a disk that could not be opened.
-func (r *run) skip(d *Disk, err error) {
+// without records a disk of which the point has no bytes, not even their number.
+func (r *run) without(d *Disk, state, reason string) {
 	record := r.record(d, 0, "")
-	record.State, record.Reason = format.DiskFailed, err.Error()
+	record.State, record.Reason = state, reason
 	r.w.Manifest.Disks = append(r.w.Manifest.Disks, record)
 }
 
@@ -113,6 +133,9 @@ func (r *run) after(d *Disk) {
 	if why := d.After(); why != "" {
 		m := &r.w.Manifest
 		m.Consistency = None
-		m.Warnings = append(m.Warnings, fmt.Sprintf("disk %s: %s", d.Name, why))
+		warning := fmt.Sprintf("disk %s: %s", d.Name, why)
+		if !slices.Contains(m.Warnings, warning) { // a disk may be read twice
+			m.Warnings = append(m.Warnings, warning)
+		}
 	}
 }

@@ -11,5 +11,11 @@
 // that is now zero becomes zero. A failed or short read fails its disk and never becomes zeros. In doubt, which is when
 // the parent cannot be built upon, the disk is read in full and deduplicated, and the point says why.
 //
+// What a source calls unchanged is audited: a random sample of it, or all, is read and compared with the parent by the
+// blocks' IDs. A block that differs is a lie, and after a lie no tracking of the run is believed: disks that were captured
+// by their changes are dropped and read in full, too. A block that cannot be read is no lie but fails its disk.
+//
 // Only ranges go through the channel: a block's bytes stay on one goroutine from read to append.
+//
+// Compare reads a source beside a captured disk, and changes nothing.
 package ingest

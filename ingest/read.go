@@ -31,7 +31,7 @@ func (r *run) read(ctx context.Context, dw *index.DiskWriter, src Source, change
 		g.Go(func() error {
 			h := hand{r, k, dw, src, make([]byte, chunk)}
 			for j := range work {
-				if err := h.do(ctx, j); err != nil {
+				if err := h.work(ctx, j); err != nil {
 					return err
 				}
 			}
@@ -41,30 +41,43 @@ func (r *run) read(ctx context.Context, dw *index.DiskWriter, src Source, change
 	return g.Wait()
 }
 
-// plan sends the leaf ranges in which there is something to do.
+// plan sends the leaf ranges in which there is something to do. What a source calls unchanged is sampled then: how much of
+// it is known at the end.
 func (r *run) plan(ctx context.Context, src Source, changes bool, work chan<- job) error {
 	size := src.Size()
+	var told reported
 	for j, err := range jobs(align(join(src.Extents(ctx), size, !changes), size)) {
 		if err != nil {
 			return sourceError(err, "extents")
 		}
 		if changes {
+			told.add(j)
 			for _, s := range j.spans {
-				r.o.Progress.Total.Add(bytesOf(s, size))
+				r.o.Progress.Total.Add(bytesOf(s.Range, size))
 			}
 		}
-		select {
-		case work <- j:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := send(ctx, work, j); err != nil {
+			return err
 		}
 	}
-	return nil
+	if !changes {
+		return nil
+	}
+	return r.planAudit(ctx, &told, size, work)
 }
 
-// bytesOf is the length of a span in bytes.
-func bytesOf(s span, size int64) int64 {
-	return min(s.End()<<block.Log2Size, size) - s.First<<block.Log2Size
+func send(ctx context.Context, work chan<- job, j job) error {
+	select {
+	case work <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// bytesOf is the length of a range of blocks in bytes.
+func bytesOf(r block.Range, size int64) int64 {
+	return min(r.End()<<block.Log2Size, size) - r.First<<block.Log2Size
 }
 
 // A hand is one worker at one disk.
@@ -76,7 +89,14 @@ type hand struct {
 	buf []byte
 }
 
-func (h *hand) do(ctx context.Context, j job) error {
+func (h *hand) work(ctx context.Context, j job) error {
+	if j.audit != nil {
+		return h.audit(ctx, j.audit)
+	}
+	return h.leaf(ctx, j)
+}
+
+func (h *hand) leaf(ctx context.Context, j job) error {
 	l, err := h.k.Leaf(ctx, h.dw, j.leaf)
 	if err != nil {
 		return err
@@ -84,7 +104,7 @@ func (h *hand) do(ctx context.Context, j job) error {
 	for _, s := range j.spans {
 		if s.zero {
 			err = l.Zero(ctx, s.Range)
-			h.r.o.Progress.Done.Add(bytesOf(s, h.src.Size()))
+			h.r.o.Progress.Done.Add(bytesOf(s.Range, h.src.Size()))
 		} else {
 			err = h.data(ctx, l, s)
 		}

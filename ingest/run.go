@@ -2,12 +2,16 @@ package ingest
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 
 	"vbfs/index"
 	"vbfs/index/format"
+	"vbfs/ingest/anomaly"
 )
 
 // Levels that can be asked for. A point says which was done: full, inc, diff or copy.
@@ -39,6 +43,8 @@ type Disk struct {
 	Open func(ctx context.Context, changes bool) (Source, error)
 	// Tracking names the change tracking that Open can use: a bitmap. "" is none: everything is read.
 	Tracking string
+	// Skip says why the disk is left out on purpose: the point records that, and Open is not called. "" is: it is not.
+	Skip string
 	// After is asked when the disk was read, if it is set: why the source is not as it was at the beginning, or "".
 	After func() string
 }
@@ -53,12 +59,27 @@ type Options struct {
 	Disks    []Disk
 	Workers  int   // 0 is one for each core
 	Rate     int64 // bytes a second read from sources at most; 0 is no limit
+	Audit    bool  // compare all that change tracking calls unchanged, not a sample
 	Progress *Progress
+
+	seed *[32]byte // of what is random, in tests
 }
 
 // Run captures one point of a machine. When some disks fail, the point is there, partial, and so is the error; when all
 // do, there is no point.
-func Run(ctx context.Context, repo *index.Repository, o Options) (*format.Manifest, error) {
+func Run(ctx context.Context, repo *index.Repository, o Options) (m *format.Manifest, err error) {
+	for range runTries {
+		if m, err = runOnce(ctx, repo, o); !errors.Is(err, index.ErrCollected) {
+			break
+		}
+	}
+	return m, err
+}
+
+// runTries bounds how often a point is captured again because what it would share was collected meanwhile.
+const runTries = 3
+
+func runOnce(ctx context.Context, repo *index.Repository, o Options) (*format.Manifest, error) {
 	r, err := begin(ctx, repo, o)
 	if err != nil {
 		return nil, err
@@ -68,22 +89,50 @@ func Run(ctx context.Context, repo *index.Repository, o Options) (*format.Manife
 	if err = errors.Join(err, r.close()); err != nil {
 		return nil, err
 	}
-	if failed != nil && r.good == 0 {
+	switch {
+	case r.good == 0 && failed != nil:
 		return nil, failed
+	case r.good == 0:
+		return nil, errors.New("no disk is to be captured")
+	}
+	if err := r.judge(ctx); err != nil {
+		return nil, err
 	}
 	m, err := r.w.Commit(ctx)
 	return m, errors.Join(failed, err)
+}
+
+// judge notes whether the point is out of the machine's ordinary.
+func (r *run) judge(ctx context.Context) error {
+	if err := r.w.Finish(ctx); err != nil {
+		return err
+	}
+	facts, err := r.repo.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	m := &r.w.Manifest
+	before := slices.DeleteFunc(r.points, func(p *format.Manifest) bool { return p.Machine != m.Machine || !p.Complete() })
+	m.Anomaly = anomaly.Of(m, before, func(p *format.Manifest) bool { return p.Anomaly == "" || facts[p.Point].Accepted })
+	return nil
 }
 
 // A run is one point on its way.
 type run struct {
 	o       Options
 	repo    *index.Repository
-	parent  *format.Manifest // whole; nil for none
+	points  []*format.Manifest // before this one, of all machines
+	parent  *format.Manifest   // whole; nil for none
 	w       *index.Writer
 	workers []*index.Worker
 	pace    *pacer
-	good    int // disks captured
+	rng     *rand.Rand // of the planning goroutine
+	todo    []*Disk    // to be captured
+	good    int        // disks captured
+
+	tracked    []trackedDisk   // captured by changes
+	audited    map[*Disk]int64 // bytes read by audits of what was dropped
+	distrusted string          // why no change tracking is to be used any more
 }
 
 func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error) {
@@ -96,7 +145,7 @@ func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error)
 	if o.Progress == nil {
 		o.Progress = new(Progress)
 	}
-	r := &run{o: o, repo: repo, pace: newPacer(o.Rate)}
+	r := &run{o: o, repo: repo, pace: newPacer(o.Rate), rng: newRand(o.seed), audited: map[*Disk]int64{}}
 	if err := r.session(ctx); err != nil {
 		return nil, err
 	}
@@ -112,19 +161,28 @@ func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error)
 	return r, nil
 }
 
+// newRand makes what chooses samples; nobody can foresee it, unless it is seeded.
+func newRand(seed *[32]byte) *rand.Rand {
+	if seed == nil {
+		seed = new([32]byte)
+		crand.Read(seed[:])
+	}
+	return rand.New(rand.NewChaCha8(*seed))
+}
+
 // session begins the point upon the machine's newest one. Changes are since that one, so it has to be the newest still
 // when nobody else can add one.
 func (r *run) session(ctx context.Context) (err error) {
 	for {
-		if r.parent, err = newest(ctx, r.repo, r.o.Machine); err != nil {
+		if r.parent, _, err = newest(ctx, r.repo, r.o.Machine); err != nil {
 			return err
 		}
 		o := index.BeginOptions{Machine: r.o.Machine, Tool: r.o.Tool, Host: r.o.Host, Base: r.parent}
 		if r.w, err = r.repo.Begin(ctx, o); err != nil {
 			return err
 		}
-		now, err := newest(ctx, r.repo, r.o.Machine)
-		if err != nil {
+		var now *format.Manifest
+		if now, r.points, err = newest(ctx, r.repo, r.o.Machine); err != nil {
 			return errors.Join(err, r.w.Abort(ctx))
 		}
 		if now == nil && r.parent == nil || now != nil && r.parent != nil && now.Point == r.parent.Point {
@@ -136,20 +194,21 @@ func (r *run) session(ctx context.Context) (err error) {
 	}
 }
 
-// newest gives the machine's newest complete point, whole; nil when there is none.
-func newest(ctx context.Context, repo *index.Repository, machine string) (*format.Manifest, error) {
+// newest gives the machine's newest complete point, whole, nil when there is none, and all points that there are.
+func newest(ctx context.Context, repo *index.Repository, machine string) (*format.Manifest, []*format.Manifest, error) {
 	points, err := repo.Points(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := index.Selector{Machine: machine}.Find(points)
 	if errors.Is(err, index.ErrNoPoint) {
-		return nil, nil
+		return nil, points, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return repo.Point(ctx, p)
+	whole, err := repo.Point(ctx, p)
+	return whole, points, err
 }
 
 // level tells what an asked level comes to.
@@ -169,6 +228,15 @@ func (r *run) level() string {
 func (r *run) disks(ctx context.Context) (failed, err error) {
 	for i := range r.o.Disks {
 		d := &r.o.Disks[i]
+		if d.Skip != "" {
+			r.without(d, format.DiskSkipped, d.Skip)
+			continue
+		}
+		r.todo = append(r.todo, d)
+	}
+	for len(r.todo) > 0 {
+		d := r.todo[0]
+		r.todo = r.todo[1:]
 		err := r.disk(ctx, d)
 		switch {
 		case err == nil:

@@ -261,3 +261,40 @@ func TestRateIsKept(t *testing.T) {
 		t.Errorf("1 s of data in %v", took)
 	}
 }
+
+// A disk that is left out is on record, and read in full the next time: the point before does not have it.
+func TestSkippedDisks(t *testing.T) {
+	t.Parallel()
+	repo := repository(t)
+	data := content(1, 6*block.Size)
+	tracked := ingest.Disk{Name: "vdb", Tracking: "b0", Open: func(_ context.Context, changes bool) (ingest.Source, error) {
+		if changes {
+			t.Error("built upon a point without the disk")
+		}
+		return whole(data), nil
+	}}
+	skipped := ingest.Disk{Name: "vdb", Skip: "for a reason"}
+	o := ingest.Options{Machine: "m", Disks: []ingest.Disk{skipped}}
+	if m, err := ingest.Run(t.Context(), repo, o); m != nil || err == nil {
+		t.Errorf("nothing to capture: %v, %v", m, err)
+	}
+	nothingLeft(t, repo, 0)
+	for _, vdb := range []ingest.Disk{tracked, skipped, tracked} {
+		o.Disks = []ingest.Disk{disk("vda", whole(data)), vdb}
+		if _, err := ingest.Run(t.Context(), repo, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := repo.Points(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := all[1].Disks[1]; !all[1].Complete() || d.State != format.DiskSkipped || d.Reason != "for a reason" || d.ID != "vdb" {
+		t.Errorf("left out: %+v", d)
+	}
+	d := all[2].Disks[1]
+	if d.Fallback != "the newest point does not have the disk: skipped (for a reason)" || d.New != 0 {
+		t.Errorf("after that: %+v", d)
+	}
+	holds(t, repo, all[2], "vdb", data)
+}

@@ -31,11 +31,11 @@ func startQEMU(t *testing.T, size string) *qemu {
 	image, monitor := filepath.Join(t.TempDir(), "disk.qcow2"), filepath.Join(dir, "qmp")
 	runTool(t, "qemu-img", "create", "-q", "-f", "qcow2", image, size)
 	socket := filepath.Join(dir, "s")
-	start(t, socket, "qemu-storage-daemon",
+	start(t, socket, "qemu-storage-daemon", // what it is told of last listens last
+		"--chardev", "socket,id=qmp,server=on,wait=off,path="+monitor, "--monitor", "chardev=qmp",
 		"--blockdev", "driver=file,node-name=file,discard=unmap,filename="+image,
 		"--blockdev", "driver=qcow2,node-name=disk,file=file,discard=unmap",
-		"--nbd-server", "addr.type=unix,addr.path="+socket,
-		"--chardev", "socket,id=qmp,server=on,wait=off,path="+monitor, "--monitor", "chardev=qmp")
+		"--nbd-server", "addr.type=unix,addr.path="+socket)
 	conn, err := net.Dial("unix", monitor)
 	if err != nil {
 		t.Fatal(err)

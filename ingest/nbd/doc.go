@@ -14,6 +14,10 @@
 // base:allocation: a changed range that is a hole now is yielded as Zero, for it must become zero in the new point. A
 // server that offers no block status yields the whole disk as one data extent.
 //
+// The export and the bitmap have to be of one instant that stays: a snapshot, or a disk that nobody writes to, with a
+// bitmap that is disabled or frozen by a job. No server tells whether it is so. Of a disk that a guest writes to the blocks are
+// of different instants, and an audit takes a block that was written after the bitmap was read for one that it hides.
+//
 // Invariants:
 //
 //   - A read fills its buffer or is an error. One request's error is the read's error; the others in flight are waited
