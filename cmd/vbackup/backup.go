@@ -29,8 +29,10 @@ type backup struct {
 	rate             cli.SizeFlag
 	workers          int
 	dryRun, waitLock bool
+	audit, failOdd   bool
 
 	total totals
+	codes []int // of what was told to have failed
 }
 
 func backupCommand(app *cli.App) *cobra.Command {
@@ -42,11 +44,20 @@ func backupCommand(app *cli.App) *cobra.Command {
 --machine joins several disks into one machine. A SOURCE is a path or file:PATH (raw, qcow2, vmdk, vhdx, vdi or a
 block device) or an NBD URI (nbd: nbds: nbd+unix: nbds+unix:). DISK=SOURCE names the disk; else it is disk0, disk1, …
 
+A disk that --exclude or --include leaves out is recorded as skipped: the point is complete without it.
+
 Every point is a whole one, whatever the level. Files are read in full each time and only what differs is stored. An
-NBD server with a dirty bitmap (--bitmap) that was begun at the machine's newest point is asked for the changes alone.`,
+NBD server with a dirty bitmap (--bitmap) that was begun at the machine's newest point is asked for the changes alone.
+
+Change tracking is not trusted blindly: of the blocks that it calls unchanged a random sample, 64 and no less than 3 % of
+the changed ones, is read and compared, with --audit all of them. When one differs, everything is read, and the point
+says so.
+
+A point that is far out of its machine's ordinary, as when its files were encrypted, is flagged, with a warning;
+--fail-on-anomaly makes that an exit code of 3.`,
 		Example: `vbackup backup -r /srv/backup /var/lib/libvirt/images/web01.qcow2
 vbackup backup -r /srv/backup --machine db01 vda=/dev/vg0/db01 vdb=/dev/vg0/db01-data --tag reason=upgrade
-vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last`,
+vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last --fail-on-anomaly`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd.Context(), args) },
 	}
@@ -62,8 +73,10 @@ vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitma
 	f.IntVar(&b.workers, "workers", 0, "how many to compress with at once (default one for each core)")
 	f.BoolVar(&b.dryRun, "dry-run", false, "say what would be done and do nothing")
 	f.BoolVar(&b.waitLock, "wait-lock", false, "wait for another backup of the machine to end")
+	f.BoolVar(&b.audit, "audit", false, "compare all that change tracking calls unchanged, not a sample of it")
+	f.BoolVar(&b.failOdd, "fail-on-anomaly", false, "exit with 3 when a point is out of its machine's ordinary; it is kept")
 	complete(cmd, "level", levels...)
-	cli.LaterFlags(cmd, []string{"all", "audit", "fail-on-anomaly", "pause", "insecure", "by-attribute", "enable-cbt"},
+	cli.LaterFlags(cmd, []string{"all", "pause", "insecure", "by-attribute", "enable-cbt"},
 		[]string{"connect", "freeze-mountpoint", "require-consistency", "server", "user", "thumbprint", "transport"})
 	return cmd
 }
@@ -122,7 +135,6 @@ func (b *backup) checkFlags() error {
 // captureAll captures one machine after the other. One that fails does not keep the others from it.
 func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []machine) error {
 	start := time.Now()
-	var codes []int
 	for _, m := range all {
 		err := b.capture(ctx, repo, m)
 		switch {
@@ -131,19 +143,19 @@ func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []m
 		case ctx.Err() != nil:
 			return err
 		}
-		codes = append(codes, b.app.Tell(ctx, fmt.Errorf("%s: %w", m.name, err)))
+		b.codes = append(b.codes, b.app.Tell(ctx, fmt.Errorf("%s: %w", m.name, err)))
 		b.total.Failed = append(b.total.Failed, m.name)
 	}
 	if err := b.summary(time.Since(start)); err != nil {
 		return err
 	}
 	switch {
-	case codes == nil:
+	case b.codes == nil:
 		return nil
 	case len(b.total.Points) > 0:
 		return cli.Told(cli.Partly)
-	case slices.Min(codes) == slices.Max(codes):
-		return cli.Told(codes[0])
+	case slices.Min(b.codes) == slices.Max(b.codes):
+		return cli.Told(b.codes[0])
 	}
 	return cli.Told(cli.Failed)
 }
@@ -163,6 +175,7 @@ func (b *backup) capture(ctx context.Context, repo *index.Repository, m machine)
 		}
 		if p != nil {
 			err = errors.Join(err, b.report(p, time.Since(start)))
+			b.alarm(ctx, p)
 		}
 		return err
 	}
@@ -174,7 +187,7 @@ func (b *backup) once(ctx context.Context, repo *index.Repository, m machine) (p
 	err = b.app.During(work, func() (err error) {
 		p, err = ingest.Run(ctx, repo, ingest.Options{
 			Machine: m.name, Level: b.level, Tool: b.app.Tool(), Host: hostname(), Tags: b.tags, Disks: b.captured(m),
-			Workers: b.workers, Rate: int64(b.rate), Progress: &progress,
+			Workers: b.workers, Rate: int64(b.rate), Audit: b.audit, Progress: &progress,
 		})
 		return err
 	})

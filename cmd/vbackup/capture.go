@@ -15,7 +15,10 @@ import (
 func (b *backup) captured(m machine) []ingest.Disk {
 	disks := make([]ingest.Disk, len(m.disks))
 	for i, s := range m.disks {
-		disks[i].Name = s.disk
+		disks[i].Name, disks[i].Skip = s.disk, s.skip
+		if s.skip != "" {
+			continue // its source need not even be there
+		}
 		if s.uri != "" {
 			b.fromNBD(&disks[i], s.uri)
 		} else {

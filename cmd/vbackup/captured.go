@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ type totals struct {
 	Changed int64    `json:"changed_bytes"`
 	New     int64    `json:"new_bytes"`
 	Stored  int64    `json:"stored_bytes"`
+	Audited int64    `json:"audited_bytes"`
 	Seconds float64  `json:"seconds"`
 }
 
@@ -27,6 +30,7 @@ func (t *totals) add(d *format.Disk) {
 	t.Changed += d.Changed
 	t.New += d.New
 	t.Stored += d.Stored
+	t.Audited += d.Audited
 }
 
 // report tells what became of a machine.
@@ -59,7 +63,9 @@ func (b *backup) remarks(p *format.Manifest) {
 	var whole []string
 	for i := range p.Disks {
 		d := &p.Disks[i]
-		if d.Fallback != "" {
+		if d.State == format.DiskSkipped {
+			b.app.Say("%s: disk %s is left out: %s", p.MachineName, d.Name, d.Reason)
+		} else if d.Fallback != "" {
 			b.app.Say("%s: disk %s was read in full: %s", p.MachineName, d.Name, d.Fallback)
 		} else if d.Tracking == "" {
 			whole = append(whole, d.Name)
@@ -68,6 +74,19 @@ func (b *backup) remarks(p *format.Manifest) {
 	if tracked := p.Done == ingest.Inc || p.Done == ingest.Diff; tracked && p.Asked != ingest.Auto && whole != nil {
 		b.app.Say("%s: without change tracking all was read of %s", p.MachineName, strings.Join(whole, ", "))
 	}
+}
+
+// alarm tells that a point is out of the ordinary: with --fail-on-anomaly as what failed.
+func (b *backup) alarm(ctx context.Context, p *format.Manifest) {
+	if p.Anomaly == "" {
+		return
+	}
+	err := fmt.Errorf("%s@%s is %w: %s", p.MachineName, p.Name, cli.ErrAnomaly, p.Anomaly)
+	if b.failOdd {
+		b.codes = append(b.codes, b.app.Tell(ctx, err))
+		return
+	}
+	b.app.Warn("%v: see that nobody has encrypted the files before older points expire", err)
 }
 
 // summary ends the JSON lines.

@@ -76,6 +76,9 @@ func (c *comparison) points(ctx context.Context, x, y *format.Manifest) error {
 			c.app.Warn("disk %s is in the first point alone", name)
 			continue
 		}
+		if c.without(x, name) || c.without(y, name) {
+			continue
+		}
 		if err := c.pair(ctx, x, y, name, name); err != nil {
 			return err
 		}
@@ -86,6 +89,16 @@ func (c *comparison) points(ctx context.Context, x, y *format.Manifest) error {
 		}
 	}
 	return nil
+}
+
+// without tells of a disk that a point does not have the bytes of.
+func (c *comparison) without(p *format.Manifest, disk string) bool {
+	d, _ := p.Disk(disk)
+	if d.HasImage() {
+		return false
+	}
+	c.app.Warn("disk %s of %s@%s is not compared: it is %s (%s)", disk, p.MachineName, p.Name, d.State, d.Reason)
+	return true
 }
 
 // pair compares two disks, which may be of other sizes.

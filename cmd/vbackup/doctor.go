@@ -115,9 +115,16 @@ func openable(ctx context.Context, app *cli.App) (*finding, error) {
 		if err != nil {
 			return err
 		}
+		sealed, err := repo.AppendOnly(ctx)
+		if err != nil {
+			return err
+		}
 		f.OK = true
 		f.Says = fmt.Sprintf("%d points, compression %s, encrypted %t", len(points), repo.Config().Compression,
 			repo.Config().Encrypted)
+		if sealed {
+			f.Says, f.Hint = f.Says+", append-only here", "run forget and prune where it may delete"
+		}
 		return nil
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ func dumpCommand(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "dump OBJECT",
 		Short: "Decode one stored object",
-		Long: `Decode one stored object: config, a key slot, a session, a point or a pack, by its name in the repository. Names are those
+		Long: `Decode one stored object: config, a key slot, a keyring (without its keys), a session, a point or a pack, by its name in the repository. Names are those
 of files below the repository's directory.`,
 		Example: `vbackup dump -r /srv/backup config
 vbackup dump -r /srv/backup packs/1f/1f2e3d4c5b6a7988`,

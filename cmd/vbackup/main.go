@@ -18,10 +18,11 @@ func commands(app *cli.App) []*cobra.Command {
 	all := []*cobra.Command{
 		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), diffCommand(app), restoreCommand(app),
 		verifyCommand(app), checkCommand(app), rebuildCommand(app), statsCommand(app), dumpCommand(app), keyCommand(app),
-		doctorCommand(app),
+		pruneCommand(app), unlockCommand(app), forgetCommand(app), protectCommand(app), doctorCommand(app),
+		copyCommand(app), repairCommand(app),
 	}
 	for _, name := range []string{
-		"import", "forget", "prune", "protect", "copy", "repair", "unlock", "vsphere", "libvirt",
+		"import", "vsphere", "libvirt",
 	} {
 		all = append(all, cli.LaterCommand(name))
 	}

@@ -67,6 +67,44 @@ func TestBitmap(t *testing.T) {
 	}
 }
 
+// A bitmap that forgot a change is found out by an audit of everything: all is read, and that is said aloud.
+func TestLyingBitmap(t *testing.T) {
+	t.Parallel()
+	l := clitest.NewPlain(t)
+	l.Disk("disk.raw", 16)
+	l.Tool("qemu-img", "convert", "-f", "raw", "-O", "qcow2", "disk.raw", "disk.qcow2")
+	l.Tool("qemu-img", "bitmap", "--add", "disk.qcow2", "b")
+	uri := "nbd+unix:///web01?socket=" + l.Path("nbd.sock")
+	capture := func(args ...string) (clitest.Result, map[string]any) {
+		t.Helper()
+		end := server(t, l, "qemu-nbd", "-r", "-t", "-e", "8", "-x", "web01", "-f", "qcow2", "-B", "b", "-k", l.Path("nbd.sock"),
+			l.Path("disk.qcow2"))
+		defer end()
+		r := l.OK("vbackup", append([]string{"backup", uri, "--bitmap", "b"}, args...)...)
+		points := l.Points()
+		return r, points[len(points)-1]["disks"].([]any)[0].(map[string]any)
+	}
+	capture()
+	l.Tool("qemu-io", "-f", "qcow2", "-c", "write -P 9 5M 100k", "disk.qcow2")
+	if r, d := capture("--audit"); d["audited_bytes"] != float64(16<<20+512-2<<16) || d["fallback"] != "" || r.Err != "" {
+		t.Errorf("the truth: %v\n%s", d, r.Err)
+	}
+	if _, d := capture(); d["audited_bytes"] != float64(64<<16) && d["audited_bytes"] != float64(63<<16+512) {
+		t.Errorf("a sample: %v", d)
+	}
+	l.Tool("qemu-io", "-f", "qcow2", "-c", "write -P 8 9M 1k", "disk.qcow2")
+	l.Tool("qemu-img", "bitmap", "--clear", "disk.qcow2", "b")
+	r, d := capture("--audit", "-q")
+	if !strings.Contains(d["fallback"].(string), "reported block 144 (at byte 9437184) unchanged") || d["read_bytes"].(float64) < 12<<20 {
+		t.Errorf("the lie: %v", d)
+	}
+	if !strings.Contains(r.Err, "warning: web01: the change tracking of disk disk0 reported block 144") {
+		t.Errorf("it says: %s", r.Err)
+	}
+	l.OK("vbackup", "restore", "web01", l.Path("restored.raw"))
+	l.Tool("qemu-img", "compare", "-f", "qcow2", "-F", "raw", "disk.qcow2", "restored.raw")
+}
+
 // A server that dies fails the point, and no other.
 func TestServerDies(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,10 +54,14 @@ func listPoints(ctx context.Context, app *cli.App, repo *index.Repository, machi
 			return fmt.Errorf("machine %s: %w", machine[0], index.ErrNoPoint)
 		}
 	}
+	notes, err := repo.Notes(ctx)
+	if err != nil {
+		return err
+	}
 	if app.Flags.JSON {
-		err = listJSON(app, points)
+		err = listJSON(ctx, app, repo, points, notes)
 	} else {
-		err = listTable(app, points)
+		err = listTable(app, points, notes)
 	}
 	return errors.Join(err, tellDamaged(ctx, app, repo))
 }
@@ -73,17 +78,39 @@ func tellDamaged(ctx context.Context, app *cli.App, repo *index.Repository) erro
 	return cli.Told(cli.Damaged)
 }
 
-func listTable(app *cli.App, points []*format.Manifest) error {
-	t := app.Table("POINT", "ID", "LEVEL", "CONSISTENCY", "DISKS", "SIZE", "CHANGED", "NEW", "STORED")
+func listTable(app *cli.App, points []*format.Manifest, notes map[format.UUID]format.Facts) error {
+	t := app.Table("POINT", "ID", "LEVEL", "CONSISTENCY", "DISKS", "SIZE", "CHANGED", "NEW", "STORED", "NOTES")
 	for _, p := range points {
-		t.Row(pointRow(p)...)
+		t.Row(append(pointRow(p), strings.Join(noted(p, notes[p.Point]), ", "))...)
 	}
 	return t.Print()
 }
 
-func listJSON(app *cli.App, points []*format.Manifest) error {
+// noted is what notes, and a flag of the capture, make of a point.
+func noted(p *format.Manifest, f format.Facts) (words []string) {
+	if f.Damaged != "" {
+		words = append(words, "damaged")
+	}
+	if p.Anomaly != "" && !f.Accepted {
+		words = append(words, "anomaly")
+	}
+	switch {
+	case f.Doubtful:
+		words = append(words, "damaged note")
+	case f.Protected:
+		words = append(words, "protected")
+	}
+	return words
+}
+
+func listJSON(ctx context.Context, app *cli.App, repo *index.Repository, points []*format.Manifest,
+	notes map[format.UUID]format.Facts) error {
+	verified, err := repo.VerifiedAt(ctx)
+	if err != nil {
+		return err
+	}
 	for _, p := range points {
-		if err := app.Line(pointLine{"point", report.Of(p)}); err != nil {
+		if err := app.Line(pointLine{"point", report.Of(p).With(notes[p.Point], verified[p.Point])}); err != nil {
 			return err
 		}
 	}
@@ -93,6 +120,10 @@ func listJSON(app *cli.App, points []*format.Manifest) error {
 func pointRow(p *format.Manifest) []string {
 	var size int64
 	var sum totals
+	disks := fmt.Sprint(len(p.Disks))
+	if n := images(p); n < len(p.Disks) {
+		disks = fmt.Sprintf("%d of %d", n, len(p.Disks))
+	}
 	for i := range p.Disks {
 		size += p.Disks[i].Size
 		sum.add(&p.Disks[i])
@@ -102,7 +133,17 @@ func pointRow(p *format.Manifest) []string {
 		consistency = "partial"
 	}
 	return []string{
-		p.MachineName + "@" + p.Name, p.Point.String()[:8], p.Done, consistency, fmt.Sprint(len(p.Disks)),
+		p.MachineName + "@" + p.Name, p.Point.String()[:8], p.Done, consistency, disks,
 		cli.Size(size), cli.Size(sum.Changed), cli.Size(sum.New), cli.Size(sum.Stored),
 	}
+}
+
+// images counts the disks that the point has the bytes of.
+func images(p *format.Manifest) (n int) {
+	for i := range p.Disks {
+		if p.Disks[i].HasImage() {
+			n++
+		}
+	}
+	return n
 }

@@ -17,7 +17,8 @@ type plannedDisk struct {
 	Disk    string `json:"disk"`
 	Source  string `json:"source"`
 	Size    int64  `json:"size_bytes"`
-	Parent  string `json:"parent,omitempty"` // name of the point
+	Parent  string `json:"parent,omitempty"`  // name of the point
+	Skipped string `json:"skipped,omitempty"` // why it would be left out
 }
 
 // rehearse opens every source and stores nothing.
@@ -40,6 +41,12 @@ func (b *backup) rehearseMachine(ctx context.Context, points []*format.Manifest,
 		return err
 	}
 	for i, d := range b.captured(m) {
+		if d.Skip != "" {
+			if err := b.tellPlan(plannedDisk{Type: "plan", Machine: m.name, Disk: d.Name, Source: m.disks[i].String(), Skipped: d.Skip}); err != nil {
+				return err
+			}
+			continue
+		}
 		src, err := d.Open(ctx, false)
 		if err != nil {
 			return fmt.Errorf("disk %s: %w", d.Name, err)
@@ -58,6 +65,9 @@ func (b *backup) rehearseMachine(ctx context.Context, points []*format.Manifest,
 func (b *backup) tellPlan(p plannedDisk) error {
 	if b.app.Flags.JSON {
 		return b.app.Line(p)
+	}
+	if p.Skipped != "" {
+		return b.app.Result("%s: would leave %s out: %s", p.Machine, p.Disk, p.Skipped)
 	}
 	after := "its first point"
 	if p.Parent != "" {

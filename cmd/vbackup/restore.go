@@ -96,13 +96,13 @@ func (r *restoring) check(to string) error {
 	return nil
 }
 
-// onlyDisk gives the disk that the selector names, or the point's only one.
+// onlyDisk gives the disk that the selector names, or the only one that was to be captured.
 func onlyDisk(p *format.Manifest, s index.Selector) (string, error) {
 	if s.Disk != "" {
 		return s.Disk, nil
 	}
-	if len(p.Disks) == 1 {
-		return p.Disks[0].Name, nil
+	if d, ok := p.Only(); ok {
+		return d.Name, nil
 	}
 	var names []string
 	for i := range p.Disks {

@@ -29,10 +29,18 @@ vbackup show -r /srv/backup web01@2026-11-19 --json`,
 				if err != nil {
 					return err
 				}
-				if app.Flags.JSON {
-					return app.Line(wholeLine(p))
+				notes, err := repo.Notes(cmd.Context())
+				if err != nil {
+					return err
 				}
-				return show(app, p)
+				verified, err := repo.VerifiedAt(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if app.Flags.JSON {
+					return app.Line(wholeLine(p, notes[p.Point], verified[p.Point]))
+				}
+				return show(app, p, notes[p.Point], verified[p.Point])
 			})
 		},
 	}
@@ -58,9 +66,9 @@ type showFile struct {
 	Size int    `json:"size_bytes"`
 }
 
-func wholeLine(p *format.Manifest) showLine {
+func wholeLine(p *format.Manifest, f format.Facts, verified time.Time) showLine {
 	l := showLine{
-		pointLine{"point", report.Of(p)}, p.Machine.String(), p.Sequence, p.Asked, p.Start.UTC(), p.End.UTC(), p.Host, p.Tool,
+		pointLine{"point", report.Of(p).With(f, verified)}, p.Machine.String(), p.Sequence, p.Asked, p.Start.UTC(), p.End.UTC(), p.Host, p.Tool,
 		append([]string{}, p.Hypervisor...), []showFile{},
 	}
 	for _, c := range p.Configs {
@@ -69,7 +77,7 @@ func wholeLine(p *format.Manifest) showLine {
 	return l
 }
 
-func show(app *cli.App, p *format.Manifest) error {
+func show(app *cli.App, p *format.Manifest, f format.Facts, verified time.Time) error {
 	t := app.Table("POINT", p.MachineName+"@"+p.Name)
 	for _, row := range [][2]string{
 		{"ID", p.Point.String()},
@@ -80,8 +88,13 @@ func show(app *cli.App, p *format.Manifest) error {
 		{"level", fmt.Sprintf("%s (asked: %s)", p.Done, p.Asked)},
 		{"consistency", p.Consistency},
 		{"made by", p.Tool + " on " + p.Host},
+		{"copy of", copyOf(p)},
 		{"hypervisor", strings.Join(p.Hypervisor, ", ")},
 		{"tags", strings.Join(p.Tags, ", ")},
+		{"protected", protection(f)},
+		{"anomaly", anomaly(p, f)},
+		{"damaged", f.Damaged},
+		{"known to be whole", whole(verified)},
 	} {
 		if row[1] != "" {
 			t.Row(row[0], row[1])
@@ -99,12 +112,49 @@ func show(app *cli.App, p *format.Manifest) error {
 	return t.Print()
 }
 
+func protection(f format.Facts) string {
+	switch {
+	case f.Doubtful && f.Protected:
+		return "yes, in doubt: a note on the point is damaged"
+	case f.Protected:
+		return "yes"
+	}
+	return ""
+}
+
+func anomaly(p *format.Manifest, f format.Facts) string {
+	if f.Accepted {
+		return p.Anomaly + " (accepted)"
+	}
+	return p.Anomaly
+}
+
+// whole says as of when a point is known to be whole.
+func whole(verified time.Time) string {
+	if verified.IsZero() {
+		return "no: not all of it was read since it was made, or damage was found"
+	}
+	return "as of " + cli.Instant(verified)
+}
+
+// copyOf names the origin of a copy.
+func copyOf(p *format.Manifest) string {
+	if p.OriginPoint.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("point %v of repository %v", p.OriginPoint, p.OriginRepo)
+}
+
 func showDisk(t *cli.Table, d *format.Disk) {
+	if !d.HasImage() {
+		t.Row("disk "+d.Name, d.State+": "+d.Reason)
+		return
+	}
 	t.Row("disk "+d.Name, fmt.Sprintf("%s (%d bytes) from %s", cli.Size(d.Size), d.Size, d.Source))
 	t.Row("", fmt.Sprintf("read %s, changed %s, new %s, stored %s", cli.Size(d.Read), cli.Size(d.Changed), cli.Size(d.New),
 		cli.Size(d.Stored)))
 	if d.Tracking != "" {
-		t.Row("", "change tracking: "+d.Tracking)
+		t.Row("", fmt.Sprintf("change tracking: %s, %s of what it calls unchanged compared", d.Tracking, cli.Size(d.Audited)))
 	}
 	if d.Fallback != "" {
 		t.Row("", "read in full: "+d.Fallback)

@@ -62,7 +62,7 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	d := point["disks"].([]any)[0].(map[string]any)
-	for _, field := range []string{"name", "size_bytes", "read_bytes", "changed_bytes", "new_bytes", "stored_bytes", "fallback"} {
+	for _, field := range []string{"name", "size_bytes", "read_bytes", "changed_bytes", "new_bytes", "stored_bytes", "audited_bytes", "fallback"} {
 		if _, ok := d[field]; !ok {
 			t.Errorf("a disk without %s: %v", field, d)
 		}
@@ -134,10 +134,6 @@ func TestMachineOfSeveralDisks(t *testing.T) {
 	}
 	l.OK("vbackup", "restore", "db01:vda", l.Path("x.raw"))
 	l.Same(l.Path("x.raw"), l.Bytes(a))
-	l.OK("vbackup", "backup", "--machine", "db01", "vda="+a, b, "--exclude", "disk1")
-	if disks := l.Points()[1]["disks"].([]any); len(disks) != 1 {
-		t.Errorf("disks: %v", disks)
-	}
 }
 
 // One machine that fails does not keep the others from being captured.

@@ -16,6 +16,7 @@ type source struct {
 	disk string // of DISK=SOURCE; "" is not said
 	path string // of a file or block device; "" when it is
 	uri  string // of an NBD export
+	skip string // why the disk is left out; "" is: it is not
 }
 
 // Schemes of sources, and those that come later.
@@ -135,11 +136,20 @@ func (m machine) nameDisks(from string) error {
 	return checkMachine(m.name, from)
 }
 
-// choose leaves the disks of include, or all, but for those of exclude.
-func (m *machine) choose(include, exclude []string) {
-	m.disks = slices.DeleteFunc(m.disks, func(d source) bool {
-		return len(include) > 0 && !slices.Contains(include, d.disk) || slices.Contains(exclude, d.disk)
-	})
+// choose marks the disks that are left out: all but those of include, if there are any, and those of exclude.
+func (m *machine) choose(include, exclude []string) (left int) {
+	for i := range m.disks {
+		d := &m.disks[i]
+		switch {
+		case slices.Contains(exclude, d.disk):
+			d.skip = "excluded by --exclude " + d.disk
+		case len(include) > 0 && !slices.Contains(include, d.disk):
+			d.skip = "not among --include " + strings.Join(include, ",")
+		default:
+			left++
+		}
+	}
+	return left
 }
 
 // chooseDisks applies --include and --exclude. Names that no disk has, and machines without a disk left, are mistakes.
@@ -156,8 +166,7 @@ func chooseDisks(all []machine, include, exclude []string) error {
 		}
 	}
 	for i := range all {
-		all[i].choose(include, exclude)
-		if len(all[i].disks) == 0 {
+		if all[i].choose(include, exclude) == 0 {
 			return cli.Usage("--include and --exclude leave no disk of machine %q", all[i].name)
 		}
 	}

@@ -69,13 +69,14 @@ func choose(points []*format.Manifest, name string) (p *format.Manifest, disk st
 		}
 		disk = s.Disk
 	}
-	if disk == "" && len(p.Disks) != 1 {
+	if disk != "" {
+		return p, disk, nil
+	}
+	d, ok := p.Only()
+	if !ok {
 		return nil, "", fmt.Errorf("no disk named of %d: %w", len(p.Disks), nbdsrv.ErrUnknownExport)
 	}
-	if disk == "" {
-		disk = p.Disks[0].Name
-	}
-	return p, disk, nil
+	return p, d.Name, nil
 }
 
 // unknown translates what is not there.

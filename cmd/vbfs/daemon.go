@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,17 +15,17 @@ import (
 	"vbfs/cmd/internal/cli"
 )
 
-// A mount in the background is a child of its own session. It gets the password by a pipe, never by its arguments or
+// A mount in the background is a child of its own session. It gets what opens the repository by a pipe, never by its arguments or
 // environment, and says by another that the tree is mounted. Until then it tells errors on what it has from its parent,
 // which ends with its exit code; from then on it has no terminal, and messages go to the log alone.
 const (
-	passwordFD = 3 // of the child: it reads the password until the end
-	readyFD    = 4 // it writes one byte when the tree is mounted
+	secretFD = 3 // of the child: it reads cli.Credentials as JSON
+	readyFD  = 4 // it writes one byte when the tree is mounted
 )
 
 // daemonize starts the child and waits until the tree is mounted.
 func (m *mounting) daemonize(ctx context.Context, dir string) error {
-	password, err := m.app.Password(ctx)
+	credentials, err := m.app.Credentials(ctx)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func (m *mounting) daemonize(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("start in the background: %w", err)
 	}
-	if err := handOver(give, password); err != nil {
+	if err := handOver(give, credentials); err != nil {
 		return errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
 	return awaitChild(ctx, cmd, ready)
@@ -63,10 +64,10 @@ func startChild(args []string, secret, tell *os.File) (*exec.Cmd, error) {
 	return cmd, cmd.Start()
 }
 
-// handOver gives the password. A child that has ended takes none: why, it tells itself.
-func handOver(give io.WriteCloser, password []byte) error {
-	if _, err := give.Write(password); err != nil && !errors.Is(err, syscall.EPIPE) {
-		return fmt.Errorf("hand the password over: %w", err)
+// handOver gives what opens the repository. A child that has ended takes none: why, it tells itself.
+func handOver(give io.WriteCloser, c cli.Credentials) error {
+	if err := json.NewEncoder(give).Encode(c); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("hand over what opens the repository: %w", err)
 	}
 	return give.Close()
 }
@@ -120,21 +121,17 @@ func withoutSecrets(env []string) (out []string) {
 	return out
 }
 
-// childPassword reads what the parent hands over; nil when that is nothing.
-func childPassword() ([]byte, error) {
-	f := os.NewFile(passwordFD, "password")
+// childCredentials reads what the parent hands over.
+func childCredentials() (c cli.Credentials, err error) {
+	f := os.NewFile(secretFD, "secret")
 	if f == nil {
-		return nil, errors.New("--child is for the program itself")
+		return c, errors.New("--child is for the program itself")
 	}
 	defer f.Close()
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fmt.Errorf("take the password over: %w", err)
+	if err := json.NewDecoder(f).Decode(&c); err != nil {
+		return c, fmt.Errorf("take over what opens the repository: %w", err)
 	}
-	if len(b) == 0 {
-		return nil, nil
-	}
-	return b, nil
+	return c, nil
 }
 
 // detach lets the terminal go, then tells the parent that all is well.

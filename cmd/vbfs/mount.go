@@ -51,11 +51,11 @@ func (m *mounting) run(ctx context.Context, dir string) error {
 	if !m.child {
 		return m.app.WithRepository(ctx, cache, mount)
 	}
-	password, err := childPassword()
+	credentials, err := childCredentials()
 	if err != nil {
 		return err
 	}
-	return m.app.WithPassword(ctx, cache, password, mount)
+	return m.app.WithCredentials(ctx, cache, credentials, mount)
 }
 
 // mount returns when the mount has ended. That it was asked to end is no error.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"filippo.io/age"
+
 	"vbfs/cmd/internal/clitest"
 )
 
@@ -81,6 +83,41 @@ func TestDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	clitest.Until(t, "the end of the mount", func() bool { return !mounted(t, dir) && process(t, dir) == 0 })
+}
+
+// In the background an identity opens the repository, too, though its file be gone by then.
+func TestDaemonByIdentity(t *testing.T) {
+	t.Parallel()
+	l := clitest.New(t)
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.Path("x"), []byte(id.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	init := *l
+	init.Env = append(init.Env, "VBACKUP_PASSWORD=one")
+	init.OK("vbackup", "init", "--escrow", id.Recipient().String())
+	l.Env = append(l.Env, "VBACKUP_IDENTITY_FILE=x") // relative
+	_, second := twoPoints(t, l)
+	dir := mountpoint(t, l)
+	l.OK("vbfs", "mount", "--daemon", dir)
+	t.Cleanup(func() {
+		if mounted(t, dir) {
+			l.Tool("umount", dir)
+		}
+	})
+	if err := os.Remove(l.Path("x")); err != nil {
+		t.Fatal(err)
+	}
+	l.Same(dir+"/machines/web01/latest/disks/disk0.raw", second)
+	pid := process(t, dir)
+	for _, file := range []string{"cmdline", "environ"} {
+		if strings.Contains(string(l.Bytes(fmt.Sprintf("/proc/%d/%s", pid, file))), "AGE-SECRET") {
+			t.Errorf("the identity is in %s", file)
+		}
+	}
 }
 
 // process finds the program that has dir as its last argument; 0 when there is none.

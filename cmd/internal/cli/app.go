@@ -17,6 +17,7 @@ import (
 type Flags struct {
 	Repo         string
 	PasswordFile string
+	Identity     string
 	Quiet        bool
 	Verbose      bool
 	LogFile      string
@@ -39,6 +40,7 @@ type App struct {
 // Main runs the program and ends the process.
 func Main(name, short string, commands func(*App) []*cobra.Command) {
 	a := &App{name: name, stdout: os.Stdout, stderr: os.Stderr}
+	keepMemory()
 	log.SetFlags(0)
 	log.SetOutput(detailWriter{a}) // of libraries that log by themselves
 	os.Exit(a.run(short, commands(a), os.Args[1:]))
@@ -86,12 +88,14 @@ func (a *App) root(short string, commands []*cobra.Command, begun *bool) *cobra.
 	f := root.PersistentFlags()
 	f.StringVarP(&a.Flags.Repo, "repo", "r", "", "the repository: a directory (default $VBACKUP_REPO)")
 	f.StringVar(&a.Flags.PasswordFile, "password-file", "", "read the repository's password from `FILE`")
+	f.StringVar(&a.Flags.Identity, "identity", "", "open the repository with the age identities or the SSH private key in `FILE`")
 	f.BoolVarP(&a.Flags.Quiet, "quiet", "q", false, "say nothing but results, warnings and errors")
 	f.BoolVarP(&a.Flags.Verbose, "verbose", "v", false, "say more")
 	f.StringVar(&a.Flags.LogFile, "log-file", "", "append all messages to `FILE`, with their times")
 	f.BoolVar(&a.Flags.JSON, "json", false, "print JSON lines on standard output, and nothing else there")
 	f.BoolVar(&a.Flags.NoProgress, "no-progress", false, "show no progress")
 	root.MarkPersistentFlagFilename("password-file")
+	root.MarkPersistentFlagFilename("identity")
 	root.MarkPersistentFlagFilename("log-file")
 	root.MarkPersistentFlagDirname("repo")
 	root.SetOut(a.stdout)

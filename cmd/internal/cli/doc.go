@@ -9,6 +9,7 @@
 // # Invariants
 //
 // With --json standard output holds JSON lines and nothing else. A secret comes from a file, a command, the environment
-// or a terminal, and never from the arguments. An error is told once, at the end, and its exit code is decided in one
-// table (exit.go). The first SIGINT or SIGTERM cancels the context and lets the command clean up; the second kills.
+// or a terminal, and never from the arguments; it is in no message and no log, and the process's memory is for nobody
+// else. An error is told once, at the end, and its exit code is decided in one table (exit.go). The first SIGINT or
+// SIGTERM cancels the context and lets the command clean up; the second kills.
 package cli

@@ -25,6 +25,8 @@ const (
 
 const passwordSources = "VBACKUP_PASSWORD_FILE, VBACKUP_PASSWORD_COMMAND, VBACKUP_PASSWORD or --password-file"
 
+const identitySources = "VBACKUP_IDENTITY_FILE or --identity"
+
 // A verdict is what an error means to the caller of the program.
 type verdict struct {
 	err  error
@@ -32,18 +34,30 @@ type verdict struct {
 	hint string // the way out
 }
 
+// ErrAnomaly marks a point that was made, but is out of its machine's ordinary.
+var ErrAnomaly = errors.New("out of the ordinary")
+
 // verdicts are tried in this order.
 var verdicts = []verdict{
 	{errNoPassword, NoPassword, "give it by " + passwordSources},
+	{errNoIdentity, NoPassword, "give it by " + identitySources},
 	{index.ErrNoRepository, NotFound, "name an existing one with -r or VBACKUP_REPO, or make it with: vbackup init"},
 	{index.ErrExists, Failed, "take another directory"},
-	{index.ErrNotEncrypted, NoPassword, "if it really was made with --no-encryption, unset the password's variables"},
+	{index.ErrNotEncrypted, NoPassword, "if it really was made with --no-encryption, unset the variables of passwords and identities"},
 	{index.ErrPassword, NoPassword, "check what it comes from: " + passwordSources},
+	{index.ErrIdentity, NoPassword, "who can open it is told by: vbackup key list; identities come from " + identitySources},
+	{index.ErrOtherMachine, Failed, "copy it to another repository"},
 	{index.ErrLocked, Locked, "try again later, or wait with --wait-lock"},
+	{index.ErrCollecting, Locked, "try again when it has ended"},
 	{index.ErrNewer, Failed, "use a newer release of this program"},
+	{index.ErrCollected, Failed, "back the machine up again: nothing is damaged"},
 	{index.ErrCorrupt, Damaged, "find out what is hit with: vbackup verify --read-data"},
 	{index.ErrNoPoint, NotFound, "list what there is with: vbackup points"},
+	{ErrAnomaly, Partly, "the point is kept; see that nobody has encrypted the files before older points expire"},
+	{index.ErrProtected, Failed, "if it may go, take the protection off first, with: vbackup protect --off"},
 	{index.ErrLastSlot, Failed, "add another one first, with: vbackup key add"},
+	{index.ErrKeysChanged, Failed, "nothing was changed now: look with vbackup key list, and try again"},
+	{index.ErrAppendOnly, Failed, "run forget and prune where it may delete"},
 	{syscall.ENOSPC, Failed, "make room there, and try again: nothing is lost"},
 	{syscall.EDQUOT, Failed, "make room there, and try again: nothing is lost"},
 }

@@ -23,11 +23,13 @@ const maxPassword = 64 << 10
 type Secret struct {
 	File     string // a path; "" is none
 	Variable string // of the password itself; with _FILE and _COMMAND behind it the other two
+
+	warn func(format string, args ...any) // of files that others can read; nil for nobody
 }
 
 // repositorySecret is the repository's password.
 func (a *App) repositorySecret() Secret {
-	return Secret{a.Flags.PasswordFile, "VBACKUP_PASSWORD"}
+	return Secret{a.Flags.PasswordFile, "VBACKUP_PASSWORD", a.Warn}
 }
 
 // Read gives the password from the first source that is set: the flag, the file, the command, the variable itself. It is
@@ -38,7 +40,7 @@ func (s Secret) Read(ctx context.Context) ([]byte, error) {
 		file = os.Getenv(s.Variable + "_FILE")
 	}
 	if file != "" {
-		p, err := readPasswordFile(file)
+		p, err := readPasswordFile(file, s.warn)
 		return notEmpty(p, err, "file "+file)
 	}
 	if command := os.Getenv(s.Variable + "_COMMAND"); command != "" {
@@ -51,13 +53,25 @@ func (s Secret) Read(ctx context.Context) ([]byte, error) {
 	return nil, nil
 }
 
-func readPasswordFile(path string) ([]byte, error) {
+func readPasswordFile(path string, warn func(string, ...any)) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readPassword(f)
+	p, err := readPassword(f)
+	if err == nil && warn != nil {
+		warnReadable(f, warn)
+	}
+	return p, err
+}
+
+// warnReadable tells of a file with a secret that every user of the machine can read or write.
+func warnReadable(f *os.File, warn func(string, ...any)) {
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Mode()&0o006 != 0 {
+		warn("%s: every user of this machine can read or write it: chmod go= %[1]s", f.Name())
+	}
 }
 
 // runPasswordCommand leaves the command standard input and error, so that it can ask.

@@ -20,13 +20,18 @@ func (a *App) Place() (string, error) {
 	if place == "" {
 		place = os.Getenv("VBACKUP_REPO")
 	}
-	switch {
-	case place == "":
+	if place == "" {
 		return "", &usageError{errors.New("no repository was named"), "name it with -r DIRECTORY or VBACKUP_REPO"}
-	case strings.HasPrefix(place, "s3:"):
-		return "", Later("a repository in S3 (%s)", place)
 	}
-	return place, nil
+	return place, local(place)
+}
+
+// local refuses what is no directory.
+func local(place string) error {
+	if strings.HasPrefix(place, "s3:") {
+		return Later("a repository in S3 (%s)", place)
+	}
+	return nil
 }
 
 // WithRepository opens the repository, runs work with it and closes it. cache is bytes of decoded blocks to keep; 0 is
@@ -36,35 +41,45 @@ func (a *App) WithRepository(ctx context.Context, cache int64, work func(*index.
 	return err
 }
 
-// WithPassword is WithRepository for who has the password.
-func (a *App) WithPassword(ctx context.Context, cache int64, password []byte, work func(*index.Repository) error) error {
+// WithCredentials is WithRepository for who has what opens it.
+func (a *App) WithCredentials(ctx context.Context, cache int64, c Credentials, work func(*index.Repository) error) error {
 	place, err := a.Place()
 	if err != nil {
 		return err
 	}
-	return a.with(ctx, place, index.OpenOptions{Password: password, Cache: cache}, work)
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	o.Cache = cache
+	return a.with(ctx, place, o, work)
 }
 
-// Password opens the repository to see that it can be opened, and gives the password that it took: nil for none.
-func (a *App) Password(ctx context.Context) ([]byte, error) {
+// Credentials opens the repository to see that it can be opened, and gives what that took.
+func (a *App) Credentials(ctx context.Context) (Credentials, error) {
 	return a.unlock(ctx, 0, func(*index.Repository) error { return nil })
 }
 
-// unlock runs work with the repository and gives the password that opened it.
-func (a *App) unlock(ctx context.Context, cache int64, work func(*index.Repository) error) (password []byte, err error) {
+// unlock runs work with the repository and gives what opened it.
+func (a *App) unlock(ctx context.Context, cache int64, work func(*index.Repository) error) (c Credentials, err error) {
 	place, err := a.Place()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	if password, err = a.repositorySecret().Read(ctx); err != nil {
-		return nil, err
+	if c, err = a.credentials(ctx); err != nil {
+		return c, err
 	}
-	ask := func() (p []byte, err error) {
-		password, err = a.Ask(ctx, "repository "+place, false)
-		return password, err
+	o, err := c.options()
+	if err != nil {
+		return c, err
 	}
-	err = a.with(ctx, place, index.OpenOptions{Password: password, Ask: ask, Cache: cache}, work)
-	return password, err
+	o.Cache = cache
+	o.Ask = func() (p []byte, err error) {
+		c.Password, err = a.Ask(ctx, "repository "+place, false)
+		return c.Password, err
+	}
+	err = a.with(ctx, place, o, work)
+	return c, err
 }
 
 func (a *App) with(ctx context.Context, place string, o index.OpenOptions, work func(*index.Repository) error) error {
@@ -116,6 +131,7 @@ func (a *App) NewRepository(ctx context.Context, o index.InitOptions) (place str
 		return "", err
 	}
 	defer store.Close()
+	o.Reserve = true
 	if err := index.Init(ctx, store, o); err != nil {
 		return "", fmt.Errorf("%s: %w", place, err)
 	}
@@ -141,6 +157,7 @@ func checkEmpty(place string) error {
 
 // NewPassword gives the password of a new key slot: from the secret's sources, else asked for twice.
 func (a *App) NewPassword(ctx context.Context, s Secret, what string) ([]byte, error) {
+	s.warn = a.Warn
 	p, err := s.Read(ctx)
 	if p != nil || err != nil {
 		return p, err
@@ -159,12 +176,16 @@ func (a *App) WithKeys(ctx context.Context, work func(*index.Keys) error) error 
 		return err
 	}
 	defer store.Close()
-	password, err := a.repositorySecret().Read(ctx)
+	c, err := a.credentials(ctx)
 	if err != nil {
 		return err
 	}
-	ask := func() ([]byte, error) { return a.Ask(ctx, "repository "+place, false) }
-	keys, err := index.OpenKeys(ctx, store, index.OpenOptions{Password: password, Ask: ask})
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	o.Ask = func() ([]byte, error) { return a.Ask(ctx, "repository "+place, false) }
+	keys, err := index.OpenKeys(ctx, store, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", place, err)
 	}
