@@ -57,10 +57,14 @@ func (c *chain) build(ctx context.Context, d *disk, repo *index.Repository) erro
 	}
 	defer f.Close()
 	rng := rand.New(rand.NewPCG(365, 1))
+	wrote := make([]uint64, c.size>>block.Log2Size) // the point that each block is of: audits read unchanged ones, too
 	for n := range chainPoints {
 		p := &patch{size: c.size, full: n == 0, blocks: chosen(rng, c.size>>block.Log2Size, n == 0)}
+		for _, b := range p.blocks {
+			wrote[b] = uint64(n)
+		}
 		p.fill = func(number int64, b []byte) error {
-			rng := rand.New(rand.NewPCG(uint64(n), uint64(number)))
+			rng := rand.New(rand.NewPCG(wrote[number], uint64(number)))
 			return turned(f, d.data[rng.IntN(len(d.data))], rng, b)
 		}
 		m, err := capture(ctx, repo, machine, p)

@@ -55,13 +55,28 @@ func (l *lab) increment(ctx context.Context) (increment, error) {
 	return increment{v, l, repo}, err
 }
 
-// run captures the changes into a copy of the repository. Objects never change, so the copy is made of links.
-func (i increment) run(ctx context.Context, then func(repo string) error) (took float64, err error) {
+// copied gives a copy of the repository for a while. Objects never change, so the copy is made of links.
+func (i increment) copied(ctx context.Context, work func(repo string) error) error {
 	repo := i.l.path("increment")
 	defer os.RemoveAll(repo)
 	if err := finish(command(ctx, "cp", "-al", i.repo, repo)); err != nil {
-		return 0, err
+		return err
 	}
+	return work(repo)
+}
+
+// run captures the changes into a copy of the repository.
+func (i increment) run(ctx context.Context, then func(repo string) error) (took float64, err error) {
+	err = i.copied(ctx, func(repo string) (err error) {
+		if took, err = i.capture(ctx, repo); err != nil {
+			return err
+		}
+		return then(repo)
+	})
+	return took, err
+}
+
+func (i increment) capture(ctx context.Context, repo string) (took float64, err error) {
 	cmd := i.l.ours(ctx, "vbackup", repo, "backup", "--json", "--machine", machine, "--bitmap", bitmap, uri(i.socket, machine))
 	var out []byte
 	took, err = seconds(func() (err error) {
@@ -71,10 +86,7 @@ func (i increment) run(ctx context.Context, then func(repo string) error) (took 
 	if err != nil {
 		return 0, err
 	}
-	if err := i.check(out); err != nil {
-		return 0, err
-	}
-	return took, then(repo)
+	return took, i.check(out)
 }
 
 // check sees that nothing but the changes was read.

@@ -62,7 +62,7 @@ func (w *packer) write(ctx context.Context, blocks int64) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.tree, err = pack.Create(ctx, w.store, w.keys, format.KindTree); err != nil {
+	if w.tree, err = pack.Create(ctx, w.store, w.keys, format.KindTree, format.Mark{}); err != nil {
 		return err
 	}
 	size := blocks << block.Log2Size
@@ -99,7 +99,7 @@ func (w *packer) leaf(ctx context.Context, b *imagemap.Builder, number int64, id
 	var digest block.Digest
 	e.Blank(format.LeafSize)
 	for at := 0; at < format.LeafSize; at += packSlots {
-		p, err := pack.Create(ctx, w.store, w.keys, format.KindData)
+		p, err := pack.Create(ctx, w.store, w.keys, format.KindData, format.Mark{})
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 const (
 	captureLimit = 256                 // MiB
 	serveLimit   = 128 + cacheSize>>20 // MiB
+	pruneLimit   = 512                 // MiB
 	crowdReads   = 250_000             // at random: nearly every pack, and more blocks than the cache holds
 	crowdReaders = 8
 )
@@ -39,7 +40,15 @@ func memoryRows() []row {
 			return contest{ours: l.captureMemory}, nil
 		},
 	}
-	return []row{captured, of("vbfs serve", (*lab).serveMemory), of("vbfs mount", (*lab).mountMemory)}
+	collected := row{
+		work: fmt.Sprintf("resident memory of `vbackup prune --dry-run`, %d packs", manyPacks), goal: "<= 512 MiB", unit: "MiB", bound: pruneLimit, once: true,
+		start: func(ctx context.Context, l *lab) (contest, error) {
+			c, err := l.manyPacks(ctx)
+			debug.FreeOSMemory()
+			return contest{ours: l.pruneMemory(c), close: func() error { return os.RemoveAll(c.repo) }}, err
+		},
+	}
+	return []row{captured, of("vbfs serve", (*lab).serveMemory), of("vbfs mount", (*lab).mountMemory), collected}
 }
 
 func (l *lab) captureMemory(ctx context.Context) (float64, error) {
@@ -49,6 +58,14 @@ func (l *lab) captureMemory(ctx context.Context) (float64, error) {
 		}
 	}
 	return float64(l.capturePeak) / (1 << 20), nil
+}
+
+func (l *lab) pruneMemory(c crowd) measure {
+	return func(ctx context.Context) (float64, error) {
+		cmd := l.ours(ctx, "vbackup", c.repo, "prune", "--dry-run")
+		err := finish(cmd)
+		return float64(resident(cmd.ProcessState)) / (1 << 20), err
+	}
 }
 
 func (l *lab) serveMemory(c crowd) measure {

@@ -81,11 +81,11 @@ func (r result) verdict() string {
 func rows() []row {
 	all := captureRows()
 	all = append(all, incrementRows()...)
-	all = append(all, unchangedRow(), storedRow())
+	all = append(all, auditRow(), unchangedRow(), storedRow())
 	all = append(all, sequentialRows()...)
 	all = append(all, randomRows()...)
 	all = append(all, mountRows()...)
-	all = append(all, chainRow())
+	all = append(all, chainRow(), pruneRow(), verifyRow())
 	all = append(all, firstByteRows()...)
 	all = append(all, memoryRows()...)
 	return append(all, overheadRows()...)

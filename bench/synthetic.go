@@ -51,7 +51,7 @@ type patch struct {
 	size   int64
 	full   bool
 	blocks []int64                            // numbers
-	fill   func(number int64, p []byte) error // gives one
+	fill   func(number int64, p []byte) error // gives one, or in an increment any
 }
 
 func (p *patch) Size() int64  { return p.size }
