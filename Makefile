@@ -6,6 +6,7 @@ PACKAGES = pkg-config libnbd-dev libnbd-bin python3-libnbd nbdkit qemu-utils qem
 	busybox-static cpio zstd kmod
 PEERS = restic borgbackup
 FUZZTIME ?= 20s
+SEED ?= 1
 
 .PHONY: help build demo test race lint fuzz torture bench install man deps clean
 
@@ -36,9 +37,14 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
 		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; done; done
 
-torture: deps ## the long form of the damage and model tests: hours
+torture: deps ## the long form of the damage, model and fault tests: hours; SEED chooses the dice
 	go test -count=1 -timeout 0 ./index -run Flipped -flips 1000
 	go test -count=1 -timeout 0 ./acceptance -run TestModel -rounds 2000
+	go test -count=1 -timeout 0 ./index -run Interleaved -interleavings 20000
+	go test -count=1 -timeout 60m ./torture -v -run 'PowerCuts' -cuts 1000 -seed $(SEED)
+	go test -count=1 -timeout 30m ./torture -v -run 'Killed|Stopped|Clock|Full|Mix' -kills 500 -stops 100 -jumps 400 -seed $(SEED)
+	go test -count=1 -timeout 60m ./torture -v -run 'Damaged|Faults|Listings' -flips 1000 -faults 500 -seed $(SEED)
+	go test -count=1 -timeout 60m ./torture -v -run 'Soak' -soak 20m -seed $(SEED)
 
 bench: deps build ## measure against the peers; writes docs/benchmarks.md
 	@$(call install,$(PEERS))

@@ -1,6 +1,6 @@
 // Package vbfs is the root of a backup system for virtual machines. It holds no code; this is the map.
 //
-//	cmd/vbackup   capture, list, restore, verify          cmd/vbfs   mount, serve
+//	cmd/vbackup   capture, list, restore, verify, collect  cmd/vbfs   mount, serve
 //	      |  \________________________________________________/ |
 //	   ingest    restore    fs      nbdsrv                       only cmd wires
 //	      |          |       |       |
@@ -13,9 +13,11 @@
 //	      |
 //	   object        the storage: five verbs
 //	   format        every structure stored, pure
+//	   retention     which points are kept, pure
 //	   block         arithmetic of 64 KiB blocks, pure
 //
 // Read first, in this order: ingest/source.go (what a disk is captured from), ingest/read.go (the way in),
 // index/worker.go (what becomes of a block), index/commit.go (when a point exists), index/image.go and index/fetch.go (the
-// way out), FORMAT.md (what lies on disk).
+// way out), index/prune.go (what goes, beside all of it; why it is safe is in index/doc.go), FORMAT.md (what lies on disk).
+// Packages acceptance and torture hold tests alone: the programs from outside, and what breaks them.
 package vbfs

@@ -162,7 +162,7 @@ func TestQemuIO(t *testing.T) {
 func TestFio(t *testing.T) {
 	t.Parallel()
 	raw := filepath.Join(t.TempDir(), "fio.raw")
-	job := []string{"--name=j", "--bs=4k", "--size=4m", "--verify=crc32c", "--iodepth=16", "--output-format=terse"}
+	job := []string{"--name=j", "--bs=4k", "--size=4m", "--verify=crc32c", "--verify_state_save=0", "--iodepth=16", "--output-format=terse"}
 	run(t, "fio", append(job, "--rw=write", "--do_verify=0", "--ioengine=psync", "--filename="+raw)...)
 	plain, err := os.ReadFile(raw)
 	if err != nil {
