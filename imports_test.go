@@ -38,13 +38,18 @@ var rules = []struct {
 	{"ingest", []string{"index", "index/block", "index/format", "ingest/anomaly"}, "the engine knows the store, not the sources"},
 	{"ingest/nbd", []string{"ingest", "libnbd"}, "a source knows its protocol"},
 	{"ingest/file", []string{"ingest", "ingest/nbd", "hyper/qemu"}, "other formats are read through qemu-nbd"},
+	{"ingest/libvirt", []string{"ingest", "index/format", "ingest/nbd", "hyper/libvirt", "hyper/qemu"}, "a machine's disks come over NBD"},
+	{"ingest/qmp", []string{"ingest", "index/format", "ingest/nbd", "hyper/qmp", "hyper/qemu"}, "a machine's disks come over NBD"},
+	{"ingest/virtnbd", []string{"ingest", "index/format"}, "another tool's files"},
 	{"ingest/sourcetest", []string{"ingest"}, "the suite knows the seam"},
+	{"restore/libvirt", []string{"restore", "restore/...", "index/format", "hyper/libvirt", "hyper/qemu"}, "a machine is made of what its point recorded"},
 	{"restore/...", []string{"restore", "restore/...", "libnbd", "hyper/qemu"}, "targets take bytes; where they come from is cmd's"},
 	{"restore", []string{"restore/...", "libnbd", "hyper/qemu"}, "targets take bytes; where they come from is cmd's"},
 	{"fs", []string{"index", "index/format", "index/report", "guest/part"}, "a skin over the store"},
 	{"acceptance", nil, "its tests import as cmd does, it has nothing else"},
 	{"torture", nil, "its tests drive the programs, it has nothing else"},
 	{"cmd/...", []string{"..."}, "only cmd wires"},
+	{"testdata/lab", nil, "the lab starts other people's programs"},
 	{"bench", []string{"..."}, "measures all of it"},
 }
 

@@ -50,7 +50,7 @@ func fileWay(path, format string) *way {
 
 func bitmapWay(uri, bitmap string) *way {
 	return &way{
-		ingest.Disk{Name: "vda", Format: "nbd", Tracking: bitmap, Open: func(ctx context.Context, changes bool) (ingest.Source, error) {
+		ingest.Disk{Name: "vda", Format: "nbd", Tracking: bitmap, Changes: true, Open: func(ctx context.Context, changes bool) (ingest.Source, error) {
 			o := nbd.Options{}
 			if changes {
 				o.Bitmap = bitmap

@@ -35,7 +35,7 @@ func auditRow() row {
 // audit gives the milliseconds from the begin of the first read of an unchanged block to the end of all work on the disk.
 func (i increment) audit(ctx context.Context) (ms float64, err error) {
 	w := &watched{}
-	d := ingest.Disk{Name: diskName, Tracking: bitmap, Open: func(ctx context.Context, _ bool) (_ ingest.Source, err error) {
+	d := ingest.Disk{Name: diskName, Tracking: bitmap, Changes: true, Open: func(ctx context.Context, _ bool) (_ ingest.Source, err error) {
 		w.Source, err = nbd.Open(ctx, uri(i.socket, machine), nbd.Options{Bitmap: bitmap})
 		return w, err
 	}}

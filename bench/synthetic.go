@@ -86,7 +86,7 @@ func (p *patch) Extents(context.Context) iter.Seq2[ingest.Extent, error] {
 
 // capture brings a patch in as a machine's next point.
 func capture(ctx context.Context, repo *index.Repository, machine string, p *patch) (*format.Manifest, error) {
-	d := ingest.Disk{Name: diskName, Tracking: "patch", Open: func(context.Context, bool) (ingest.Source, error) { return p, nil }}
+	d := ingest.Disk{Name: diskName, Tracking: "patch", Changes: true, Open: func(context.Context, bool) (ingest.Source, error) { return p, nil }}
 	return ingest.Run(ctx, repo, ingest.Options{Machine: machine, Tool: "bench", Host: "bench", Disks: []ingest.Disk{d}})
 }
 

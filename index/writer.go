@@ -24,6 +24,7 @@ type Writer struct {
 	base  *format.Manifest // of the session; nil for none
 	found *lookup
 	tree  *treeWriter
+	taken map[string]bool // names of the machine's points
 	ended bool
 
 	mu        sync.Mutex // guards all below
@@ -117,18 +118,24 @@ func (w *Writer) place(at time.Time, others []*format.Manifest) {
 	if at.IsZero() {
 		at = m.Start
 	}
-	m.Time = at.UTC()
 	m.Sequence = 1
-	taken := map[string]bool{}
+	w.taken = map[string]bool{}
 	for _, p := range others {
-		taken[p.Name] = true
+		w.taken[p.Name] = true
 		if p.Sequence >= m.Sequence {
 			m.Sequence, m.Predecessor = p.Sequence+1, p.Point
 		}
 	}
+	w.At(at)
+}
+
+// At says when the point was captured, where that is known only after Begin: the point is named by it.
+func (w *Writer) At(instant time.Time) {
+	m := &w.Manifest
+	m.Time = instant.UTC()
 	for second := m.Time.Truncate(time.Second); ; second = second.Add(time.Second) {
-		if m.Name = second.Format(TimeLayout); !taken[m.Name] {
-			break
+		if m.Name = second.Format(TimeLayout); !w.taken[m.Name] {
+			return
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (d *tracker) full() ingest.Disk {
 }
 
 func (d *tracker) disk() ingest.Disk {
-	return ingest.Disk{Name: d.name, Tracking: "b0", After: d.after, Open: func(_ context.Context, changes bool) (ingest.Source, error) {
+	return ingest.Disk{Name: d.name, Tracking: "b0", Changes: true, After: d.after, Open: func(_ context.Context, changes bool) (ingest.Source, error) {
 		if !changes {
 			d.opened++
 			return whole(d.is), nil

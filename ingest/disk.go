@@ -59,9 +59,11 @@ func (d *Disk) id() string {
 // byChanges decides whether only changes are read; fallback says why not although they are tracked.
 func (r *run) byChanges(d *Disk, parent *index.Image, why string) (changes bool, fallback string) {
 	switch {
-	case d.Tracking == "":
-		return false, ""
 	case r.w.Manifest.Done == Full || r.w.Manifest.Done == Copy:
+		return false, ""
+	case d.Fallback != "":
+		return false, d.Fallback
+	case !d.Changes:
 		return false, ""
 	case parent == nil:
 		return false, why
@@ -114,7 +116,7 @@ func again(err error) bool {
 func (r *run) record(d *Disk, size int64, fallback string) format.Disk {
 	return format.Disk{
 		ID: d.id(), Name: d.Name, Bus: d.Bus, Size: size, Logical: d.Logical, Physical: d.Physical, Source: d.Format,
-		Tracking: d.Tracking, Fallback: fallback, Audited: r.audited[d],
+		Origin: d.Origin, Tracking: d.Tracking, Fallback: fallback, Audited: r.audited[d],
 	}
 }
 

@@ -18,6 +18,12 @@ func (f *sourceFailure) Error() string        { return f.err.Error() }
 func (f *sourceFailure) Unwrap() error        { return f.err }
 func (f *sourceFailure) Is(target error) bool { return target == ErrSource }
 
+// A LeftError says what of a capture could not be undone. It comes beside a point that is whole.
+type LeftError struct{ Err error }
+
+func (e *LeftError) Error() string { return "left behind: " + e.Err.Error() }
+func (e *LeftError) Unwrap() error { return e.Err }
+
 func sourceError(err error, format string, args ...any) error {
 	return &sourceFailure{fmt.Errorf(format+": %w", append(args, err)...)}
 }

@@ -38,10 +38,15 @@ type Disk struct {
 	Logical  int64  // sector sizes, bytes
 	Physical int64
 
-	// Open opens the source. With changes it yields only what changed since the machine's newest complete point, which is
-	// asked for only when Tracking is set.
+	Origin string // where the source lies, and which one it is: a path with device and inode
+
+	// Open opens the source. With changes, which is asked for only when Changes is set, it yields only what changed since
+	// the point that is built upon: the machine's newest complete one, or what Machine.Base chose. It may be called again.
 	Open func(ctx context.Context, changes bool) (Source, error)
-	// Tracking names the change tracking that Open can use: a bitmap. "" is none: everything is read.
+	// Changes tells that Open can give changes. When it cannot although it was hoped to, Fallback says why.
+	Changes  bool
+	Fallback string
+	// Tracking names what keeps track of the disk's changes from this point on, and is recorded: a bitmap, a checkpoint.
 	Tracking string
 	// Skip says why the disk is left out on purpose: the point records that, and Open is not called. "" is: it is not.
 	Skip string
@@ -49,17 +54,18 @@ type Disk struct {
 	After func() string
 }
 
-// Options says what a run captures. Machine and Disks are needed.
+// Options says what a run captures. Machine is needed, and Disks or Source.
 type Options struct {
 	Machine  string
 	Level    string // "" is Auto
 	Tool     string // program and version
 	Host     string
 	Tags     []string // K=V
-	Disks    []Disk
-	Workers  int   // 0 is one for each core
-	Rate     int64 // bytes a second read from sources at most; 0 is no limit
-	Audit    bool  // compare all that change tracking calls unchanged, not a sample
+	Disks    []Disk   // each by itself, read as it is
+	Source   Machine  // gives the disks at one instant, in place of Disks
+	Workers  int      // 0 is one for each core
+	Rate     int64    // bytes a second read from sources at most; 0 is no limit
+	Audit    bool     // compare all that change tracking calls unchanged, not a sample
 	Progress *Progress
 
 	seed *[32]byte // of what is random, in tests
@@ -79,14 +85,15 @@ func Run(ctx context.Context, repo *index.Repository, o Options) (m *format.Mani
 // runTries bounds how often a point is captured again because what it would share was collected meanwhile.
 const runTries = 3
 
-func runOnce(ctx context.Context, repo *index.Repository, o Options) (*format.Manifest, error) {
+func runOnce(ctx context.Context, repo *index.Repository, o Options) (m *format.Manifest, err error) {
 	r, err := begin(ctx, repo, o)
 	if err != nil {
 		return nil, err
 	}
 	defer r.w.Abort(ctx)
-	failed, err := r.disks(ctx)
-	if err = errors.Join(err, r.close()); err != nil {
+	defer func() { err = errors.Join(err, r.settle(ctx, m)) }()
+	failed, err := r.shoot(ctx)
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -98,8 +105,19 @@ func runOnce(ctx context.Context, repo *index.Repository, o Options) (*format.Ma
 	if err := r.judge(ctx); err != nil {
 		return nil, err
 	}
-	m, err := r.w.Commit(ctx)
+	m, err = r.w.Commit(ctx)
 	return m, errors.Join(failed, err)
+}
+
+// shoot captures the disks, of a machine that is held still only meanwhile. failed is of disks without which there is a
+// point all the same.
+func (r *run) shoot(ctx context.Context) (failed, err error) {
+	if err := r.take(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	defer r.release(ctx)
+	failed, err = r.disks(ctx)
+	return failed, errors.Join(err, r.close())
 }
 
 // judge notes whether the point is out of the machine's ordinary.
@@ -123,12 +141,16 @@ type run struct {
 	repo    *index.Repository
 	points  []*format.Manifest // before this one, of all machines
 	parent  *format.Manifest   // whole; nil for none
+	unfit   bool               // no point is fit to count changes from; parent is good for what is equal
 	w       *index.Writer
 	workers []*index.Worker
 	pace    *pacer
 	rng     *rand.Rand // of the planning goroutine
 	todo    []*Disk    // to be captured
 	good    int        // disks captured
+
+	shot *Shot // nil without a Source, and before
+	left error // what could not be undone
 
 	tracked    []trackedDisk   // captured by changes
 	audited    map[*Disk]int64 // bytes read by audits of what was dropped
@@ -170,22 +192,26 @@ func newRand(seed *[32]byte) *rand.Rand {
 	return rand.New(rand.NewChaCha8(*seed))
 }
 
-// session begins the point upon the machine's newest one. Changes are since that one, so it has to be the newest still
-// when nobody else can add one.
-func (r *run) session(ctx context.Context) (err error) {
+// session begins the point upon another one of the machine. Changes are since that one, so it has to be the one to choose
+// still when nobody else can add one.
+func (r *run) session(ctx context.Context) error {
 	for {
-		if r.parent, _, err = newest(ctx, r.repo, r.o.Machine); err != nil {
+		chosen, err := r.choose(ctx)
+		if err != nil {
+			return err
+		}
+		if r.parent, err = r.whole(ctx, chosen); err != nil {
 			return err
 		}
 		o := index.BeginOptions{Machine: r.o.Machine, Tool: r.o.Tool, Host: r.o.Host, Base: r.parent}
 		if r.w, err = r.repo.Begin(ctx, o); err != nil {
 			return err
 		}
-		var now *format.Manifest
-		if now, r.points, err = newest(ctx, r.repo, r.o.Machine); err != nil {
+		now, err := r.choose(ctx)
+		if err != nil {
 			return errors.Join(err, r.w.Abort(ctx))
 		}
-		if now == nil && r.parent == nil || now != nil && r.parent != nil && now.Point == r.parent.Point {
+		if now == nil && chosen == nil || now != nil && chosen != nil && now.Point == chosen.Point {
 			return nil
 		}
 		if err := r.w.Abort(ctx); err != nil {
@@ -194,21 +220,32 @@ func (r *run) session(ctx context.Context) (err error) {
 	}
 }
 
-// newest gives the machine's newest complete point, whole, nil when there is none, and all points that there are.
-func newest(ctx context.Context, repo *index.Repository, machine string) (*format.Manifest, []*format.Manifest, error) {
-	points, err := repo.Points(ctx)
-	if err != nil {
-		return nil, nil, err
+// choose lists the points, and gives the one to build upon: what the source says, else the machine's newest; nil for none.
+func (r *run) choose(ctx context.Context) (_ *format.Manifest, err error) {
+	if r.points, err = r.repo.Points(ctx); err != nil {
+		return nil, err
 	}
-	p, err := index.Selector{Machine: machine}.Find(points)
-	if errors.Is(err, index.ErrNoPoint) {
-		return nil, points, nil
+	mine := complete(r.points, r.o.Machine)
+	if len(mine) == 0 {
+		return nil, nil
 	}
-	if err != nil {
-		return nil, nil, err
+	newest := mine[len(mine)-1]
+	if r.o.Source == nil {
+		return newest, nil
 	}
-	whole, err := repo.Point(ctx, p)
-	return whole, points, err
+	chosen := r.o.Source.Base(mine, r.o.Level)
+	if r.unfit = chosen == nil; r.unfit {
+		return newest, nil
+	}
+	return chosen, nil
+}
+
+// whole reads what a listing left out of a point. nil stays nil.
+func (r *run) whole(ctx context.Context, p *format.Manifest) (*format.Manifest, error) {
+	if p == nil {
+		return nil, nil
+	}
+	return r.repo.Point(ctx, p)
 }
 
 // level tells what an asked level comes to.

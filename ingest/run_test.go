@@ -130,7 +130,7 @@ func TestChangesReplaceExactly(t *testing.T) {
 	changes := &memory{data: next, extents: []ingest.Extent{
 		{2 * block.Size, 3*block.Size + 7, true}, {9*block.Size + 5, 1000, false}, {20 * block.Size, 100, true},
 	}}
-	src := ingest.Disk{Name: "vda", Tracking: "b0", Open: func(_ context.Context, ch bool) (ingest.Source, error) {
+	src := ingest.Disk{Name: "vda", Tracking: "b0", Changes: true, Open: func(_ context.Context, ch bool) (ingest.Source, error) {
 		if !ch {
 			t.Error("read in full")
 		}
@@ -172,7 +172,7 @@ func TestInDoubtEverythingIsRead(t *testing.T) {
 			if _, err := ingest.Run(t.Context(), repo, o); err != nil {
 				t.Fatal(err)
 			}
-			o.Disks[0] = ingest.Disk{Name: "vda", Tracking: "b0", Open: func(_ context.Context, ch bool) (ingest.Source, error) {
+			o.Disks[0] = ingest.Disk{Name: "vda", Tracking: "b0", Changes: true, Open: func(_ context.Context, ch bool) (ingest.Source, error) {
 				return test.open(ch)
 			}}
 			m, err := ingest.Run(t.Context(), repo, o)
@@ -267,7 +267,7 @@ func TestSkippedDisks(t *testing.T) {
 	t.Parallel()
 	repo := repository(t)
 	data := content(1, 6*block.Size)
-	tracked := ingest.Disk{Name: "vdb", Tracking: "b0", Open: func(_ context.Context, changes bool) (ingest.Source, error) {
+	tracked := ingest.Disk{Name: "vdb", Tracking: "b0", Changes: true, Open: func(_ context.Context, changes bool) (ingest.Source, error) {
 		if changes {
 			t.Error("built upon a point without the disk")
 		}

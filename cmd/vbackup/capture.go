@@ -50,7 +50,7 @@ func (b *backup) fromFile(d *ingest.Disk, path string) {
 // fromNBD reads what the dirty bitmap calls changed, when there is one and a point to build upon, else all.
 func (b *backup) fromNBD(d *ingest.Disk, uri string) {
 	d.Format = "nbd"
-	d.Tracking = b.bitmap
+	d.Tracking, d.Changes = b.bitmap, b.bitmap != ""
 	d.Open = func(ctx context.Context, changes bool) (ingest.Source, error) {
 		var o nbd.Options
 		if changes {

@@ -79,6 +79,7 @@ type Disk struct {
 	Data     int64  // blocks of the image that are not zero
 	Fallback string // why changed-block tracking was not used, when it was asked for
 	Audited  int64  // bytes of unchanged blocks that were read to see whether the tracking tells the truth
+	Origin   string // where the source lay, and which one it was: a path with device and inode, a moRef with a key
 	Extra    []Extra
 }
 
@@ -90,7 +91,7 @@ func (d *Disk) fields() []field {
 		number(critical|12, &d.Log2Leaf), number(critical|13, &d.Log2Fan), number(critical|14, &d.Height),
 		blob(critical|15, &d.Root), fixed16(critical|16, &d.Digest),
 		number(17, &d.Read), number(18, &d.Changed), number(19, &d.New), number(20, &d.Stored),
-		text(21, &d.Fallback), number(22, &d.Data), number(23, &d.Audited),
+		text(21, &d.Fallback), number(22, &d.Data), number(23, &d.Audited), text(24, &d.Origin),
 	}
 }
 func (d *Disk) extras() *[]Extra { return &d.Extra }

@@ -88,7 +88,7 @@ func sampleDisk() Disk {
 	return Disk{ID: "disk-1", Name: "vda", Bus: "virtio", Size: 1 << 20, Logical: 512, Physical: 4096, Source: "qcow2",
 		Tracking: "cp1", State: DiskCarried, Reason: "why", From: uuid(6), Log2Leaf: Log2Leaf, Log2Fan: Log2Fan, Height: 1,
 		Root: sampleLeaf().Marshal(), Digest: [16]byte(uuid(7)), Read: 1, Changed: 2, New: 3, Stored: 4, Fallback: "no bitmap",
-		Audited: 5, Extra: extra}
+		Audited: 5, Origin: "o", Extra: extra}
 }
 
 func sampleLeaf() *Leaf {

@@ -83,7 +83,7 @@ func plainRepository(t *testing.T) *index.Repository {
 
 func captureQEMU(t *testing.T, repo *index.Repository, uri, bitmap string, all bool) *format.Manifest {
 	t.Helper()
-	d := ingest.Disk{Name: "vda", Tracking: bitmap, Open: func(ctx context.Context, changes bool) (ingest.Source, error) {
+	d := ingest.Disk{Name: "vda", Tracking: bitmap, Changes: true, Open: func(ctx context.Context, changes bool) (ingest.Source, error) {
 		o := Options{}
 		if changes {
 			o.Bitmap = bitmap
