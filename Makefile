@@ -3,7 +3,8 @@
 PREFIX ?= /usr/local
 PACKAGES = pkg-config libnbd-dev libnbd-bin python3-libnbd nbdkit qemu-utils qemu-system-x86 seabios fuse3 fio parted fdisk \
 	gdisk e2fsprogs xfsprogs btrfs-progs ntfs-3g dosfstools exfatprogs strace openssl linux-image-cloud-amd64 \
-	busybox-static cpio zstd kmod
+	busybox-static cpio zstd kmod libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients virtnbdbackup openssh-server swtpm \
+	swtpm-tools qemu-guest-agent ovmf
 PEERS = restic borgbackup
 FUZZTIME ?= 20s
 SEED ?= 1
