@@ -2,7 +2,10 @@ package ingest
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"golang.org/x/sync/errgroup"
 
@@ -36,7 +39,7 @@ func (r *run) planAudit(ctx context.Context, told *reported, size int64, work ch
 	ranges := told.others(block.Count(size))
 	unchanged := block.Count(size) - told.n
 	if n := auditSize(told.n); !r.o.Audit && n < unchanged {
-		ranges = ranked(ranges, pick(r.rng, unchanged, n))
+		ranges = ranked(ranges, pick(r.dice(), unchanged, n))
 	}
 	for batch := range batches(ranges, chunk>>block.Log2Size) {
 		for _, b := range batch {
@@ -51,7 +54,7 @@ func (r *run) planAudit(ctx context.Context, told *reported, size int64, work ch
 
 // audit reads blocks that the source calls unchanged, all at once because they are scattered, and compares them with the
 // parent.
-func (h *hand) audit(ctx context.Context, batch []block.Range) error {
+func (h *reading) audit(ctx context.Context, batch []block.Range) error {
 	parts, err := h.readBatch(ctx, batch)
 	if err != nil {
 		return err
@@ -74,7 +77,7 @@ func (h *hand) audit(ctx context.Context, batch []block.Range) error {
 }
 
 // readBatch reads ranges that fit into the buffer together.
-func (h *hand) readBatch(ctx context.Context, batch []block.Range) (parts [][]byte, err error) {
+func (h *reading) readBatch(ctx context.Context, batch []block.Range) (parts [][]byte, err error) {
 	buf := h.buf
 	for _, r := range batch {
 		n := bytesOf(r, h.src.Size())
@@ -100,8 +103,39 @@ func (h *hand) readBatch(ctx context.Context, batch []block.Range) (parts [][]by
 	return parts, err
 }
 
+// dice gives a source of chance for one disk.
+func (r *run) dice() *rand.Rand {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var seed [32]byte
+	for i := 0; i < len(seed); i += 8 {
+		binary.LittleEndian.PutUint64(seed[i:], r.rng.Uint64())
+	}
+	return rand.New(rand.NewChaCha8(seed))
+}
+
+// errDoubtful says that a disk was captured by its changes while another one's turned out to be lies.
+var errDoubtful = errors.New("the change tracking is not believed any more")
+
+// believed takes a disk that was captured by its changes, if no lie was found meanwhile.
+func (r *run) believed(d *Disk, dw *index.DiskWriter) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.distrusted != "" {
+		r.drop(d, dw)
+		return errDoubtful
+	}
+	r.tracked = append(r.tracked, trackedDisk{d, dw})
+	return nil
+}
+
 // distrust takes back what was captured of the point by changes: it is to be read in full, and so is what comes.
 func (r *run) distrust(lie *lieError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.distrusted != "" {
+		return
+	}
 	r.distrusted = lie.Error()
 	m := &r.w.Manifest
 	m.Warnings = append(m.Warnings, r.distrusted+": all tracked disks were read in full; older points may hold stale bytes there")
@@ -119,7 +153,7 @@ type trackedDisk struct {
 	writer *index.DiskWriter
 }
 
-// drop takes a disk out of the point, to be captured again. What its audit read was read all the same.
+// drop takes a disk out of the point, to be captured again. What its audit read was read all the same. With r.mu held.
 func (r *run) drop(d *Disk, dw *index.DiskWriter) {
 	r.audited[d] += dw.Counts.Audited.Load()
 	dw.Drop()

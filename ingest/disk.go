@@ -22,7 +22,7 @@ func (r *run) disk(ctx context.Context, d *Disk) error {
 		return r.capture(ctx, d, parent, false, fmt.Sprintf("the parent is damaged: %v", err))
 	case changes && errors.As(err, &lie):
 		r.distrust(lie)
-		return r.capture(ctx, d, parent, false, r.distrusted)
+		return r.capture(ctx, d, parent, false, lie.Error())
 	}
 	return err
 }
@@ -67,10 +67,16 @@ func (r *run) byChanges(d *Disk, parent *index.Image, why string) (changes bool,
 		return false, ""
 	case parent == nil:
 		return false, why
-	case r.distrusted != "":
-		return false, r.distrusted
 	}
-	return true, ""
+	why = r.doubt()
+	return why == "", why
+}
+
+// doubt says why no change tracking is believed any more, or "".
+func (r *run) doubt() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.distrusted
 }
 
 // capture opens the source and reads it. When the tracking cannot be used after all, everything is read.
@@ -94,14 +100,18 @@ func (r *run) capture(ctx context.Context, d *Disk, parent *index.Image, changes
 	}
 	if err := r.read(ctx, dw, src, changes); err != nil {
 		if again(err) {
+			r.mu.Lock()
 			r.drop(d, dw)
+			r.mu.Unlock()
 		} else {
 			dw.Fail(err.Error())
 		}
 		return err
 	}
 	if changes {
-		r.tracked = append(r.tracked, trackedDisk{d, dw})
+		if err := r.believed(d, dw); err != nil {
+			return err
+		}
 	}
 	r.after(d)
 	return nil
@@ -114,6 +124,8 @@ func again(err error) bool {
 }
 
 func (r *run) record(d *Disk, size int64, fallback string) format.Disk {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return format.Disk{
 		ID: d.id(), Name: d.Name, Bus: d.Bus, Size: size, Logical: d.Logical, Physical: d.Physical, Source: d.Format,
 		Origin: d.Origin, Tracking: d.Tracking, Fallback: fallback, Audited: r.audited[d],
@@ -123,6 +135,8 @@ func (r *run) record(d *Disk, size int64, fallback string) format.Disk {
 // without records a disk of which the point has no bytes, not even their number.
 func (r *run) without(d *Disk, state, reason string) {
 	record := r.record(d, 0, "")
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	record.State, record.Reason = state, reason
 	r.w.Manifest.Disks = append(r.w.Manifest.Disks, record)
 }
@@ -133,6 +147,8 @@ func (r *run) after(d *Disk) {
 		return
 	}
 	if why := d.After(); why != "" {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		m := &r.w.Manifest
 		m.Consistency = None
 		warning := fmt.Sprintf("disk %s: %s", d.Name, why)

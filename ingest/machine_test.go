@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,6 +173,29 @@ func TestMachineIsLetGo(t *testing.T) {
 	if _, err := ingest.Run(ctx, repo, ingest.Options{Machine: "web01", Source: cancelling}); !errors.Is(err, context.Canceled) ||
 		errors.As(err, &left) || h.log[len(h.log)-1] != "dropped" {
 		t.Errorf("%v, %q", err, h.log)
+	}
+}
+
+// Disks are read at once: each waits for the other here.
+func TestDisksAtOnce(t *testing.T) {
+	t.Parallel()
+	repo := repository(t)
+	var both sync.WaitGroup
+	both.Add(2)
+	var disks []ingest.Disk
+	for _, name := range []string{"vda", "vdb"} {
+		disks = append(disks, ingest.Disk{Name: name, Open: func(context.Context, bool) (ingest.Source, error) {
+			both.Done()
+			both.Wait()
+			return whole(content(uint64(name[2]), 3<<20)), nil
+		}})
+	}
+	m, err := ingest.Run(t.Context(), repo, ingest.Options{Machine: "m", Disks: disks, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"vda", "vdb"} {
+		holds(t, repo, m, name, content(uint64(name[2]), 3<<20))
 	}
 }
 

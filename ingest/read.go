@@ -22,16 +22,15 @@ func (r *run) read(ctx context.Context, dw *index.DiskWriter, src Source, change
 		r.o.Progress.Total.Add(size)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	work := make(chan job, 2*len(r.workers))
+	work := make(chan job, 2*cap(r.hands))
 	g.Go(func() error {
 		defer close(work)
 		return r.plan(ctx, src, changes, work)
 	})
-	for _, k := range r.workers {
+	for range cap(r.hands) {
 		g.Go(func() error {
-			h := hand{r, k, dw, src, make([]byte, chunk)}
 			for j := range work {
-				if err := h.work(ctx, j); err != nil {
+				if err := r.lend(ctx, &reading{r, dw, src, nil}, j); err != nil {
 					return err
 				}
 			}
@@ -39,6 +38,17 @@ func (r *run) read(ctx context.Context, dw *index.DiskWriter, src Source, change
 		})
 	}
 	return g.Wait()
+}
+
+// lend gives a job the next idle hand: disks that are read at once share them.
+func (r *run) lend(ctx context.Context, d *reading, j job) error {
+	select {
+	case d.hand = <-r.hands:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { r.hands <- d.hand }()
+	return d.work(ctx, j)
 }
 
 // plan sends the leaf ranges in which there is something to do. What a source calls unchanged is sampled then: how much of
@@ -80,23 +90,28 @@ func bytesOf(r block.Range, size int64) int64 {
 	return min(r.End()<<block.Log2Size, size) - r.First<<block.Log2Size
 }
 
-// A hand is one worker at one disk.
+// A hand is one worker, and room for what it reads.
 type hand struct {
-	r   *run
 	k   *index.Worker
-	dw  *index.DiskWriter
-	src Source
 	buf []byte
 }
 
-func (h *hand) work(ctx context.Context, j job) error {
+// A reading is a hand at a disk.
+type reading struct {
+	r   *run
+	dw  *index.DiskWriter
+	src Source
+	*hand
+}
+
+func (h *reading) work(ctx context.Context, j job) error {
 	if j.audit != nil {
 		return h.audit(ctx, j.audit)
 	}
 	return h.leaf(ctx, j)
 }
 
-func (h *hand) leaf(ctx context.Context, j job) error {
+func (h *reading) leaf(ctx context.Context, j job) error {
 	l, err := h.k.Leaf(ctx, h.dw, j.leaf)
 	if err != nil {
 		return err
@@ -116,7 +131,7 @@ func (h *hand) leaf(ctx context.Context, j job) error {
 }
 
 // data reads a span, chunk by chunk.
-func (h *hand) data(ctx context.Context, l *index.LeafWriter, s span) error {
+func (h *reading) data(ctx context.Context, l *index.LeafWriter, s span) error {
 	off, end := s.First<<block.Log2Size, min(s.End()<<block.Log2Size, h.src.Size())
 	for off < end {
 		p := h.buf[:min(chunk, end-off)]

@@ -8,6 +8,9 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"vbfs/index"
 	"vbfs/index/format"
@@ -137,25 +140,31 @@ func (r *run) judge(ctx context.Context) error {
 
 // A run is one point on its way.
 type run struct {
-	o       Options
-	repo    *index.Repository
-	points  []*format.Manifest // before this one, of all machines
-	parent  *format.Manifest   // whole; nil for none
-	unfit   bool               // no point is fit to count changes from; parent is good for what is equal
-	w       *index.Writer
-	workers []*index.Worker
-	pace    *pacer
-	rng     *rand.Rand // of the planning goroutine
-	todo    []*Disk    // to be captured
-	good    int        // disks captured
+	o      Options
+	repo   *index.Repository
+	points []*format.Manifest // before this one, of all machines
+	parent *format.Manifest   // whole; nil for none
+	unfit  bool               // no point is fit to count changes from; parent is good for what is equal
+	w      *index.Writer
+	hands  chan *hand // idle ones; its capacity is all there are
+	pace   *pacer
 
 	shot *Shot // nil without a Source, and before
 	left error // what could not be undone
 
+	mu         sync.Mutex // guards all below, and lists of w.Manifest
+	rng        *rand.Rand
+	todo       []*Disk         // to be captured
+	good       int             // disks captured
+	failed     error           // of disks that failed while others go on
 	tracked    []trackedDisk   // captured by changes
 	audited    map[*Disk]int64 // bytes read by audits of what was dropped
 	distrusted string          // why no change tracking is to be used any more
 }
+
+// disksAtOnce bounds how many disks of a machine are read at once: enough to hide what one waits for, of a network or a
+// spindle. The hands are shared.
+const disksAtOnce = 4
 
 func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error) {
 	if o.Level == "" {
@@ -173,12 +182,13 @@ func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error)
 	}
 	m := &r.w.Manifest
 	m.Asked, m.Done, m.Tags, m.Consistency = o.Level, r.level(), o.Tags, Crash
+	r.hands = make(chan *hand, o.Workers)
 	for range o.Workers {
 		k, err := r.w.Worker()
 		if err != nil {
-			return nil, errors.Join(err, r.w.Abort(ctx))
+			return nil, errors.Join(err, r.close(), r.w.Abort(ctx))
 		}
-		r.workers = append(r.workers, k)
+		r.hands <- &hand{k, make([]byte, chunk)}
 	}
 	return r, nil
 }
@@ -261,7 +271,8 @@ func (r *run) level() string {
 	return r.o.Level
 }
 
-// disks captures each disk. failed joins the errors of disks that failed while others may go on; err ends the run.
+// disks captures each disk, some at once. failed joins the errors of disks that failed while others may go on; err ends
+// the run. What a lie has made doubtful meanwhile is captured again after the rest.
 func (r *run) disks(ctx context.Context) (failed, err error) {
 	for i := range r.o.Disks {
 		d := &r.o.Disks[i]
@@ -272,25 +283,42 @@ func (r *run) disks(ctx context.Context) (failed, err error) {
 		r.todo = append(r.todo, d)
 	}
 	for len(r.todo) > 0 {
-		d := r.todo[0]
-		r.todo = r.todo[1:]
-		err := r.disk(ctx, d)
-		switch {
-		case err == nil:
-			r.good++
-		case ctx.Err() == nil && errors.Is(err, ErrSource):
-			failed = errors.Join(failed, fmt.Errorf("disk %s: %w", d.Name, err))
-		default:
-			return failed, fmt.Errorf("disk %s: %w", d.Name, err)
+		todo := r.todo
+		r.todo = nil
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(disksAtOnce)
+		for _, d := range todo {
+			g.Go(func() error { return r.account(ctx, d, r.disk(ctx, d)) })
+		}
+		if err := g.Wait(); err != nil {
+			return r.failed, err
 		}
 	}
-	return failed, nil
+	return r.failed, nil
 }
 
-// close ends the workers, which makes their packs durable.
+// account notes what became of a disk. An error is one that ends the run.
+func (r *run) account(ctx context.Context, d *Disk, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err == nil:
+		r.good++
+	case errors.Is(err, errDoubtful):
+		r.todo = append(r.todo, d)
+	case ctx.Err() == nil && errors.Is(err, ErrSource):
+		r.failed = errors.Join(r.failed, fmt.Errorf("disk %s: %w", d.Name, err))
+	default:
+		return fmt.Errorf("disk %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// close ends the hands, which are all idle, and makes their packs durable.
 func (r *run) close() (err error) {
-	for _, k := range r.workers {
-		err = errors.Join(err, k.Close())
+	close(r.hands)
+	for h := range r.hands {
+		err = errors.Join(err, h.k.Close())
 	}
 	return err
 }
