@@ -1,0 +1,2 @@
+// Package libvirt captures machines that libvirt runs, has paused or knows as shut off.
+package libvirt
