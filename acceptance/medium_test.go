@@ -53,7 +53,7 @@ func bitmapWay(uri, bitmap string) *way {
 		ingest.Disk{Name: "vda", Format: "nbd", Tracking: bitmap, Changes: true, Open: func(ctx context.Context, changes bool) (ingest.Source, error) {
 			o := nbd.Options{}
 			if changes {
-				o.Bitmap = bitmap
+				o.Bitmaps = []string{bitmap}
 			}
 			return nbd.Open(ctx, uri, o)
 		}},

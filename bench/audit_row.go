@@ -36,7 +36,7 @@ func auditRow() row {
 func (i increment) audit(ctx context.Context) (ms float64, err error) {
 	w := &watched{}
 	d := ingest.Disk{Name: diskName, Tracking: bitmap, Changes: true, Open: func(ctx context.Context, _ bool) (_ ingest.Source, err error) {
-		w.Source, err = nbd.Open(ctx, uri(i.socket, machine), nbd.Options{Bitmap: bitmap})
+		w.Source, err = nbd.Open(ctx, uri(i.socket, machine), nbd.Options{Bitmaps: []string{bitmap}})
 		return w, err
 	}}
 	err = i.copied(ctx, func(dir string) error {

@@ -97,7 +97,7 @@ func (l *lab) profileIncrement(ctx context.Context, start func() error) (err err
 	defer func() { err = errors.Join(err, i.close()) }()
 	return within(ctx, i.repo, func(repo *index.Repository) error {
 		d := ingest.Disk{Name: diskName, Tracking: bitmap, Changes: true, Open: func(ctx context.Context, _ bool) (ingest.Source, error) {
-			return nbd.Open(ctx, uri(i.socket, machine), nbd.Options{Bitmap: bitmap})
+			return nbd.Open(ctx, uri(i.socket, machine), nbd.Options{Bitmaps: []string{bitmap}})
 		}}
 		if err := start(); err != nil {
 			return err

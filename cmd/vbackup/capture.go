@@ -54,7 +54,7 @@ func (b *backup) fromNBD(d *ingest.Disk, uri string) {
 	d.Open = func(ctx context.Context, changes bool) (ingest.Source, error) {
 		var o nbd.Options
 		if changes {
-			o.Bitmap = b.bitmap
+			o.Bitmaps = []string{b.bitmap}
 		}
 		src, err := nbd.Open(ctx, uri, o)
 		if errors.Is(err, nbd.ErrNoBitmap) {

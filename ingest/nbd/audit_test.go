@@ -86,7 +86,7 @@ func captureQEMU(t *testing.T, repo *index.Repository, uri, bitmap string, all b
 	d := ingest.Disk{Name: "vda", Tracking: bitmap, Changes: true, Open: func(ctx context.Context, changes bool) (ingest.Source, error) {
 		o := Options{}
 		if changes {
-			o.Bitmap = bitmap
+			o.Bitmaps = []string{bitmap}
 		}
 		return Open(ctx, uri, o)
 	}}

@@ -118,7 +118,7 @@ func TestDirtyBitmap(t *testing.T) {
 	must(t, w.Trim(2*k, 3*mib, nil))                             // a hole
 	must(t, w.Pwrite(bytes.Repeat([]byte{3}, 512), 12*mib, nil)) // within a 64 KiB block
 	must(t, w.Flush(nil))
-	src := open(t, q.export("b"), Options{Bitmap: "b"})
+	src := open(t, q.export("b"), Options{Bitmaps: []string{"b"}})
 	want := []ingest.Extent{data(mib, k), zero(2*mib, k), zero(3*mib, 2*k), data(12*mib, k)}
 	if got := collect(t, src); !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v, not %+v", got, want)
@@ -156,7 +156,7 @@ func TestIncrementsOnly(t *testing.T) {
 			}
 		}
 		must(t, w.Flush(nil))
-		src := open(t, q.export(bitmap), Options{Bitmap: bitmap})
+		src := open(t, q.export(bitmap), Options{Bitmaps: []string{bitmap}})
 		apply(t, src, copied)
 		live := make([]byte, size)
 		must(t, w.Pread(live, 0, nil))

@@ -19,9 +19,9 @@ type conn struct {
 	h       *libnbd.Libnbd
 	failed  error // why h was closed; nil while it is usable
 	export  export
-	bitmap  string // metadata context, or empty
-	ready   bool   // connected, and not in the handshake any more
-	depth   int    // requests in flight
+	bitmaps []string // metadata contexts
+	ready   bool     // connected, and not in the handshake any more
+	depth   int      // requests in flight
 	timeout time.Duration
 	closing <-chan struct{}
 }
@@ -33,16 +33,12 @@ func dial(ctx context.Context, uri string, opts Options, closing <-chan struct{}
 		return nil, err
 	}
 	c := &conn{h: h, depth: opts.RequestsInFlight, timeout: opts.Timeout, closing: closing}
-	if opts.Bitmap != "" {
-		c.bitmap = dirtyPrefix + opts.Bitmap
+	for _, name := range opts.Bitmaps {
+		c.bitmaps = append(c.bitmaps, dirtyPrefix+name)
 	}
 	if err := c.connect(ctx, uri); err != nil {
 		c.close()
 		return nil, err
-	}
-	if c.bitmap != "" && !c.export.dirty {
-		c.close()
-		return nil, fmt.Errorf("%w: %s", ErrNoBitmap, opts.Bitmap)
 	}
 	return c, nil
 }
@@ -54,8 +50,8 @@ func (c *conn) connect(ctx context.Context, uri string) error {
 	if err := c.h.AddMetaContext(libnbd.CONTEXT_BASE_ALLOCATION); err != nil {
 		return err
 	}
-	if c.bitmap != "" {
-		if err := c.h.AddMetaContext(c.bitmap); err != nil {
+	for _, context := range c.bitmaps {
+		if err := c.h.AddMetaContext(context); err != nil {
 			return err
 		}
 	}
@@ -67,7 +63,7 @@ func (c *conn) connect(ctx context.Context, uri string) error {
 	}
 	c.ready = true
 	var err error
-	c.export, err = describe(c.h, c.bitmap)
+	c.export, err = describe(c.h, c.bitmaps)
 	return err
 }
 

@@ -9,13 +9,14 @@
 //	                            |  |  |
 //	requests of at most requestSize bytes, several in flight on each
 //
-// Without a bitmap every byte of the disk is yielded: what base:allocation calls zero as Zero, all else as data. With a
-// bitmap only what is dirty in qemu:dirty-bitmap:NAME is yielded, and whether it is zero still comes from
+// Without a bitmap every byte of the disk is yielded: what base:allocation calls zero as Zero, all else as data. With
+// bitmaps only what is dirty in qemu:dirty-bitmap:NAME of any of them is yielded, and whether it is zero still comes from
 // base:allocation: a changed range that is a hole now is yielded as Zero, for it must become zero in the new point. A
-// server that offers no block status yields the whole disk as one data extent.
+// bitmap that the server does not offer is an error: the others do not know what it knows. A server that offers no block
+// status yields the whole disk as one data extent.
 //
-// The export and the bitmap have to be of one instant that stays: a snapshot, or a disk that nobody writes to, with a
-// bitmap that is disabled or frozen by a job. No server tells whether it is so. Of a disk that a guest writes to the blocks are
+// The export and the bitmaps have to be of one instant that stays: a snapshot, or a disk that nobody writes to, with
+// bitmaps that are disabled or frozen by a job. No server tells whether it is so. Of a disk that a guest writes to the blocks are
 // of different instants, and an audit takes a block that was written after the bitmap was read for one that it hides.
 //
 // Invariants:

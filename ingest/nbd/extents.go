@@ -13,7 +13,7 @@ import (
 // every block size. A fragmented disk is answered in parts all the same.
 const statusSize = 2 << 30
 
-// Extents yields the disk's extents: all of them, or with a bitmap those that are dirty.
+// Extents yields the disk's extents: all of them, or with bitmaps those that are dirty in any.
 func (s *Source) Extents(ctx context.Context) iter.Seq2[ingest.Extent, error] {
 	return func(yield func(ingest.Extent, error) bool) {
 		var last ingest.Extent // not yielded yet: the next answer may go on with it
@@ -95,7 +95,10 @@ func (c *conn) status(ctx context.Context, off, n int64) ([]ingest.Extent, int64
 func (c *conn) merge(answers map[string][]run, off, n int64) ([]ingest.Extent, int64, error) {
 	dirty, alloc := everything(n, stateDirty), everything(n, 0)
 	if c.export.dirty {
-		dirty = answers[c.bitmap]
+		dirty = everything(n, 0)
+		for _, context := range c.bitmaps {
+			dirty = union(dirty, answers[context])
+		}
 	}
 	if c.export.alloc {
 		alloc = answers[libnbd.CONTEXT_BASE_ALLOCATION]

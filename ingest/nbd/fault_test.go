@@ -166,7 +166,7 @@ func TestConnectionsAreClosed(t *testing.T) {
 	for range 5 {
 		src := open(t, uri, Options{})
 		src.Close()
-		_, err := Open(t.Context(), uri, Options{Bitmap: "none"})
+		_, err := Open(t.Context(), uri, Options{Bitmaps: []string{"none"}})
 		if !errors.Is(err, ErrNoBitmap) {
 			t.Fatal(err)
 		}

@@ -182,7 +182,7 @@ func TestLiesAboutExtents(t *testing.T) {
 			uri := liar{size: 4 * mib, contexts: c.contexts, status: func(int64, uint32) [][]uint32 { return c.answer }}.start(t)
 			opts := Options{Timeout: 5 * time.Second}
 			if slices.Contains(c.contexts, dirty) {
-				opts.Bitmap = "b"
+				opts.Bitmaps = []string{"b"}
 			}
 			src := open(t, uri, opts)
 			var last error
@@ -220,7 +220,7 @@ func TestAnswersInParts(t *testing.T) {
 		return [][]uint32{{mib, uint32(off / mib % 2 * 3), 64 << 10, 0}, {mib / 2, 0, mib / 2, 1}}
 	}}.start(t)
 	want := []ingest.Extent{data(mib/2, mib/2), zero(mib+mib/2, mib/2), data(2*mib+mib/2, mib/2), zero(3*mib, mib+512)}
-	if got := collect(t, open(t, uri, Options{Bitmap: "b"})); !slices.Equal(got, want) {
+	if got := collect(t, open(t, uri, Options{Bitmaps: []string{"b"}})); !slices.Equal(got, want) {
 		t.Errorf("%+v, not %+v", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package nbd
 
 import (
 	"fmt"
+	"strings"
 
 	"vbfs/libnbd"
 )
@@ -24,11 +25,11 @@ type export struct {
 	request   int64 // length of the largest read
 	multiConn bool
 	alloc     bool // base:allocation is offered
-	dirty     bool // the dirty bitmap is offered
+	dirty     bool // dirty bitmaps were asked for, and are all offered
 }
 
-// describe asks a connected handle. bitmap is the metadata context of the dirty bitmap, or empty.
-func describe(h *libnbd.Libnbd, bitmap string) (export, error) {
+// describe asks a connected handle. bitmaps are the metadata contexts of the dirty bitmaps: each has to be offered.
+func describe(h *libnbd.Libnbd, bitmaps []string) (export, error) {
 	var e export
 	size, err := h.GetSize()
 	if err != nil {
@@ -44,10 +45,17 @@ func describe(h *libnbd.Libnbd, bitmap string) (export, error) {
 	if e.alloc, err = h.CanMetaContext(libnbd.CONTEXT_BASE_ALLOCATION); err != nil {
 		return e, err
 	}
-	if bitmap != "" {
-		e.dirty, err = h.CanMetaContext(bitmap)
+	for _, context := range bitmaps {
+		there, err := h.CanMetaContext(context)
+		if err != nil {
+			return e, err
+		}
+		if !there {
+			return e, fmt.Errorf("%w: %s", ErrNoBitmap, strings.TrimPrefix(context, dirtyPrefix))
+		}
 	}
-	return e, err
+	e.dirty = len(bitmaps) > 0
+	return e, nil
 }
 
 func blockSizes(h *libnbd.Libnbd) (minimum, request int64, err error) {

@@ -13,8 +13,8 @@ import (
 
 // Options say how to read from a server.
 type Options struct {
-	// Bitmap is the name of a dirty bitmap: only what it calls dirty is yielded. Empty is: everything.
-	Bitmap string
+	// Bitmaps are names of dirty bitmaps: only what any of them calls dirty is yielded. None is: everything.
+	Bitmaps []string
 
 	// Connections is how many connections to use at most. 0 is 4. A server that does not promise that several
 	// connections see the same (multi-conn) gets one.

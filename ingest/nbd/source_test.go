@@ -94,7 +94,7 @@ func TestBitmapThatIsNotThere(t *testing.T) {
 	for name, uri := range map[string]string{
 		"nbdkit": structured, "no structured replies": simple, "qemu-nbd": qemuNBD(t, "-r", "-f", "raw", file),
 	} {
-		if _, err := Open(t.Context(), uri, Options{Bitmap: "backup"}); !errors.Is(err, ErrNoBitmap) {
+		if _, err := Open(t.Context(), uri, Options{Bitmaps: []string{"backup"}}); !errors.Is(err, ErrNoBitmap) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

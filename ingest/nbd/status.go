@@ -43,6 +43,16 @@ func parseRuns(entries []uint32, want int64) ([]run, error) {
 // everything is the answer of a context that the server does not have: one state from end to end.
 func everything(want int64, state uint32) []run { return []run{{want, state}} }
 
+// union lays the answers of two dirty bitmaps from one offset over each other, as far as both reach.
+func union(a, b []run) (both []run) {
+	for len(a) > 0 && len(b) > 0 {
+		n := min(a[0].length, b[0].length)
+		both = append(both, run{n, a[0].state | b[0].state})
+		a, b = advance(a, n), advance(b, n)
+	}
+	return both
+}
+
 // combine lays the two contexts' answers from off over each other, as far as both reach: what is dirty, and whether
 // it is zero. Neighbours of a kind become one.
 func combine(dirty, alloc []run, off int64) (extents []ingest.Extent, end int64) {
