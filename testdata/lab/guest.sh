@@ -1,0 +1,20 @@
+#!/bin/busybox sh
+# The guest's whole system. Disks named on the kernel's command line are mounted on /mnt/TARGET. What comes on the second
+# serial port is done: a line is a number and a script in base64; the answer is what it prints, and a last line <number:status>.
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for m in $(cat /modules); do insmod "/$m"; done
+for disk in $(sed -n 's/.*lab\.mount=\([^ ]*\).*/\1/p' /proc/cmdline | tr , ' '); do
+	mkdir -p "/mnt/$disk"
+	mount -t ext4 "/dev/$disk" "/mnt/$disk"
+done
+stty raw -echo </dev/ttyS1
+exec </dev/ttyS1 >/dev/ttyS1 2>&1
+echo '<ready>'
+while read -r n script; do
+	echo "$script" | base64 -d >/script
+	sh /script </dev/null
+	echo "<$n:$?>"
+done

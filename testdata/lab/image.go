@@ -1,0 +1,71 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// image makes a disk's image, if it is not there, and fills in what was left to us.
+func (h *Host) image(domain string, d *Disk) error {
+	if d.Format == "" {
+		d.Format = "qcow2"
+	}
+	if d.Size == 0 {
+		d.Size = int64(len(d.Content))
+	}
+	if d.Path == "" {
+		d.Path = filepath.Join(h.Dir, "images", domain+"-"+d.Target+"."+d.Format)
+	}
+	if _, err := os.Stat(d.Path); err == nil {
+		return nil
+	}
+	return d.create()
+}
+
+// create makes a thin image by way of a raw one, which qemu-img looks through for zeros.
+func (d *Disk) create() error {
+	raw := d.Path + ".raw~"
+	defer os.Remove(raw)
+	if err := sparse(raw, d.Content, d.Size); err != nil {
+		return err
+	}
+	if d.Ext4 {
+		if _, err := output("mkfs.ext4", "-q", raw); err != nil {
+			return err
+		}
+	}
+	if d.Format == "raw" {
+		return os.Rename(raw, d.Path)
+	}
+	_, err := output("qemu-img", "convert", "-f", "raw", "-O", d.Format, raw, d.Path)
+	return err
+}
+
+// sparse writes a file of that size, with holes where content is zero.
+func sparse(path string, content []byte, size int64) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if int64(len(content)) > size {
+		return fmt.Errorf("%d bytes of content for a disk of %d", len(content), size)
+	}
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	const unit = 64 << 10
+	zero := make([]byte, unit)
+	for off := 0; off < len(content); off += unit {
+		p := content[off:min(off+unit, len(content))]
+		if bytes.Equal(p, zero[:len(p)]) {
+			continue
+		}
+		if _, err := f.WriteAt(p, int64(off)); err != nil {
+			return err
+		}
+	}
+	return f.Close()
+}
