@@ -16,13 +16,16 @@ type source struct {
 	disk string // of DISK=SOURCE; "" is not said
 	path string // of a file or block device; "" when it is
 	uri  string // of an NBD export
+	host string // libvirt or qmp, which captures a machine whole
+	name string // of its domain, or the path of its socket
 	skip string // why the disk is left out; "" is: it is not
 }
 
 // Schemes of sources, and those that come later.
 var (
 	nbdSchemes   = []string{"nbd", "nbds", "nbd+unix", "nbds+unix"}
-	laterSchemes = []string{"qmp", "libvirt", "vsphere"}
+	hostSchemes  = []string{"libvirt", "qmp"}
+	laterSchemes = []string{"vsphere"}
 )
 
 // parseSource reads [DISK=]SOURCE. What is in front of a = is no disk's name when it has a slash or a colon in it:
@@ -44,6 +47,10 @@ func parseSource(arg string) (s source, err error) {
 	case slices.Contains(nbdSchemes, scheme):
 		s.uri = rest
 		_, err = s.export()
+	case slices.Contains(hostSchemes, scheme) && s.disk != "":
+		return s, cli.Usage("%q: %s is a whole machine, whose disks have names of their own", arg, rest)
+	case slices.Contains(hostSchemes, scheme):
+		s.host, s.name = scheme, path
 	case scheme == "file" && path != "":
 		s.path = path
 	default:
@@ -63,7 +70,10 @@ func (s source) export() (string, error) {
 
 // String is the source without its disk's name.
 func (s source) String() string {
-	if s.uri != "" {
+	switch {
+	case s.host != "":
+		return s.host + ":" + s.name
+	case s.uri != "":
 		return s.uri
 	}
 	return s.path
@@ -94,12 +104,16 @@ func checkMachine(name, from string) error {
 type machine struct {
 	name  string
 	disks []source // all named
+	whole *source  // in place of disks: what captures it whole
 }
 
 // machines puts sources together: all into the machine called name, or each into one of its own.
 func machines(sources []source, name string) ([]machine, error) {
+	if slices.ContainsFunc(sources, func(s source) bool { return s.host != "" }) {
+		return wholeMachines(sources, name)
+	}
 	if name != "" {
-		m := machine{name, sources}
+		m := machine{name: name, disks: sources}
 		return []machine{m}, m.nameDisks("--machine")
 	}
 	var all []machine
@@ -111,13 +125,36 @@ func machines(sources []source, name string) ([]machine, error) {
 		if slices.ContainsFunc(all, func(m machine) bool { return m.name == name }) {
 			return nil, cli.Usage("two sources are of machine %q: join them, or name them, with --machine", name)
 		}
-		m := machine{name, []source{s}}
+		m := machine{name: name, disks: []source{s}}
 		if err := m.nameDisks("the source " + s.String()); err != nil {
 			return nil, err
 		}
 		all = append(all, m)
 	}
 	return all, nil
+}
+
+// wholeMachines makes a machine of each source. Those that are captured whole are named by what has control of them, when
+// that is asked.
+func wholeMachines(sources []source, name string) (all []machine, err error) {
+	if name != "" && len(sources) > 1 {
+		return nil, cli.Usage("--machine names one machine, and there are %d sources, of which some are machines by themselves", len(sources))
+	}
+	for i, s := range sources {
+		if s.host == "" {
+			one, err := machines(sources[i:i+1], "")
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, one...)
+			continue
+		}
+		if name != "" {
+			err = checkMachine(name, "--machine")
+		}
+		all = append(all, machine{name: name, whole: &sources[i]})
+	}
+	return all, err
 }
 
 // nameDisks names the disks that have no name yet by their place: disk0, disk1.
