@@ -26,10 +26,12 @@ const (
 	Copy = "copy"
 )
 
-// Consistency that a point reaches.
+// Consistency that a point reaches, the best first.
 const (
-	Crash = "crash" // as if the power had failed
-	None  = "none"  // the source changed while it was read
+	Application = "application" // programs in the guest had written what they hold
+	Filesystem  = "filesystem"  // the guest's file systems were frozen
+	Crash       = "crash"       // as if the power had failed
+	None        = "none"        // the source changed while it was read
 )
 
 // A Disk says what one disk is captured from.

@@ -30,6 +30,7 @@ type backup struct {
 	workers          int
 	dryRun, waitLock bool
 	audit, failOdd   bool
+	whole            wholeness
 
 	total totals
 	codes []int // of what was told to have failed
@@ -53,10 +54,16 @@ Change tracking is not trusted blindly: of the blocks that it calls unchanged a 
 the changed ones, is read and compared, with --audit all of them. When one differs, everything is read, and the point
 says so.
 
+libvirt:DOMAIN is a virtual machine that libvirt runs on this host, or where --connect says; libvirt: --all is all of them. All
+disks are captured as they are at one instant, with the guest's file systems frozen where its agent answers; libvirt keeps
+track of changes by a checkpoint for each repository. A machine that is shut off is captured, too, and cannot start meanwhile.
+
 A point that is far out of its machine's ordinary, as when its files were encrypted, is flagged, with a warning;
 --fail-on-anomaly makes that an exit code of 3.`,
 		Example: `vbackup backup -r /srv/backup /var/lib/libvirt/images/web01.qcow2
 vbackup backup -r /srv/backup --machine db01 vda=/dev/vg0/db01 vdb=/dev/vg0/db01-data --tag reason=upgrade
+vbackup backup -r /srv/backup libvirt:web01 --require-consistency filesystem
+vbackup backup -r /srv/backup libvirt: --all --connect qemu+ssh://root@kvm1/system
 vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last --fail-on-anomaly`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd.Context(), args) },
@@ -76,15 +83,22 @@ vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitma
 	f.BoolVar(&b.audit, "audit", false, "compare all that change tracking calls unchanged, not a sample of it")
 	f.BoolVar(&b.failOdd, "fail-on-anomaly", false, "exit with 3 when a point is out of its machine's ordinary; it is kept")
 	complete(cmd, "level", levels...)
-	cli.LaterFlags(cmd, []string{"all", "pause", "insecure", "by-attribute", "enable-cbt"},
-		[]string{"connect", "freeze-mountpoint", "require-consistency", "server", "user", "thumbprint", "transport"})
+	f.StringVar(&b.whole.connect, "connect", "", "libvirt at this `URI` (default qemu:///system)")
+	f.BoolVar(&b.whole.all, "all", false, "all domains of libvirt:")
+	f.StringArrayVar(&b.whole.freeze, "freeze-mountpoint", nil, "freeze the guest's file system at `PATH` alone; may be given several times")
+	f.BoolVar(&b.whole.pause, "pause", false, "stop the guest for the instant of capture, in place of freezing its file systems")
+	f.StringVar(&b.whole.consistency, "require-consistency", "", "capture nothing where this `LEVEL` is not reached: application or filesystem")
+	f.StringVar(&b.whole.scratch, "scratch", "", "keep what guests overwrite meanwhile in this `DIR` of the machine's host (default /var/tmp)")
+	complete(cmd, "require-consistency", ingest.Application, ingest.Filesystem)
+	cli.LaterFlags(cmd, []string{"insecure", "by-attribute", "enable-cbt"}, []string{"server", "user", "thumbprint", "transport"})
 	return cmd
 }
 
 func (b *backup) run(ctx context.Context, args []string) error {
-	all, err := b.plan(args)
+	defer b.whole.close()
+	all, err := b.plan(ctx, args)
 	if err != nil {
-		return err
+		return wayIn(err)
 	}
 	return b.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
 		if b.dryRun {
@@ -95,7 +109,7 @@ func (b *backup) run(ctx context.Context, args []string) error {
 }
 
 // plan reads the arguments.
-func (b *backup) plan(args []string) ([]machine, error) {
+func (b *backup) plan(ctx context.Context, args []string) ([]machine, error) {
 	if err := b.checkFlags(); err != nil {
 		return nil, err
 	}
@@ -109,6 +123,13 @@ func (b *backup) plan(args []string) ([]machine, error) {
 			return nil, cli.Usage("%s: --bitmap is for NBD servers alone", s)
 		}
 		sources = append(sources, s)
+	}
+	if err := b.whole.check(sources); err != nil {
+		return nil, err
+	}
+	sources, err := b.whole.everyone(ctx, sources)
+	if err != nil {
+		return nil, err
 	}
 	all, err := machines(sources, b.machine)
 	if err != nil {
@@ -136,15 +157,15 @@ func (b *backup) checkFlags() error {
 func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []machine) error {
 	start := time.Now()
 	for _, m := range all {
-		err := b.capture(ctx, repo, m)
+		err := wayIn(b.capture(ctx, repo, m))
 		switch {
 		case err == nil:
 			continue
 		case ctx.Err() != nil:
 			return err
 		}
-		b.codes = append(b.codes, b.app.Tell(ctx, fmt.Errorf("%s: %w", m.name, err)))
-		b.total.Failed = append(b.total.Failed, m.name)
+		b.codes = append(b.codes, b.app.Tell(ctx, fmt.Errorf("%s: %w", m, err)))
+		b.total.Failed = append(b.total.Failed, m.String())
 	}
 	if err := b.summary(time.Since(start)); err != nil {
 		return err
@@ -162,6 +183,9 @@ func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []m
 
 // capture captures one machine. A point without some of its disks is reported, and an error as well.
 func (b *backup) capture(ctx context.Context, repo *index.Repository, m machine) error {
+	if err := b.meet(ctx, &m); err != nil {
+		return err
+	}
 	for {
 		if b.waitLock {
 			if err := b.wait(ctx, repo, m.name); err != nil {
@@ -186,7 +210,7 @@ func (b *backup) once(ctx context.Context, repo *index.Repository, m machine) (p
 	work := cli.Work{Name: m.name, Total: progress.Total.Load, Done: progress.Done.Load}
 	err = b.app.During(work, func() (err error) {
 		p, err = ingest.Run(ctx, repo, ingest.Options{
-			Machine: m.name, Level: b.level, Tool: b.app.Tool(), Host: hostname(), Tags: b.tags, Disks: b.captured(m),
+			Machine: m.name, Level: b.level, Tool: b.app.Tool(), Host: hostname(), Tags: b.tags, Disks: b.captured(m), Source: m.source,
 			Workers: b.workers, Rate: int64(b.rate), Audit: b.audit, Progress: &progress,
 		})
 		return err

@@ -19,10 +19,10 @@ func commands(app *cli.App) []*cobra.Command {
 		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), diffCommand(app), restoreCommand(app),
 		verifyCommand(app), checkCommand(app), rebuildCommand(app), statsCommand(app), dumpCommand(app), keyCommand(app),
 		pruneCommand(app), unlockCommand(app), forgetCommand(app), protectCommand(app), doctorCommand(app),
-		copyCommand(app), repairCommand(app),
+		copyCommand(app), repairCommand(app), libvirtCommand(app),
 	}
 	for _, name := range []string{
-		"import", "vsphere", "libvirt",
+		"import", "vsphere",
 	} {
 		all = append(all, cli.LaterCommand(name))
 	}

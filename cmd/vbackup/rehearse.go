@@ -36,6 +36,9 @@ func (b *backup) rehearse(ctx context.Context, repo *index.Repository, all []mac
 }
 
 func (b *backup) rehearseMachine(ctx context.Context, points []*format.Manifest, m machine) error {
+	if m.whole != nil {
+		return cli.Later("--dry-run of %s", m)
+	}
 	parent, err := index.Selector{Machine: m.name}.Find(points)
 	if err != nil && !errors.Is(err, index.ErrNoPoint) {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"vbfs/cmd/internal/cli"
 	"vbfs/index/format"
+	"vbfs/ingest"
 )
 
 // A source is what a SOURCE argument says.
@@ -105,6 +106,16 @@ type machine struct {
 	name  string
 	disks []source // all named
 	whole *source  // in place of disks: what captures it whole
+
+	source ingest.Machine // of whole, when it was met
+}
+
+// String is the machine's name, or the source while that is not known.
+func (m machine) String() string {
+	if m.name == "" {
+		return m.whole.String()
+	}
+	return m.name
 }
 
 // machines puts sources together: all into the machine called name, or each into one of its own.
@@ -193,6 +204,9 @@ func (m *machine) choose(include, exclude []string) (left int) {
 func chooseDisks(all []machine, include, exclude []string) error {
 	known := map[string]bool{}
 	for _, m := range all {
+		if m.whole != nil {
+			return nil // whose disks are not known yet
+		}
 		for _, d := range m.disks {
 			known[d.disk] = true
 		}
@@ -203,7 +217,7 @@ func chooseDisks(all []machine, include, exclude []string) error {
 		}
 	}
 	for i := range all {
-		if all[i].choose(include, exclude) == 0 {
+		if all[i].whole == nil && all[i].choose(include, exclude) == 0 {
 			return cli.Usage("--include and --exclude leave no disk of machine %q", all[i].name)
 		}
 	}

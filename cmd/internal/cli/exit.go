@@ -82,6 +82,9 @@ func classify(ctx context.Context, err error) (code int, hint string) {
 	var h *hinted
 	if errors.As(err, &h) {
 		hint = h.hint
+		if h.code != 0 {
+			return h.code, hint
+		}
 	}
 	var u *usageError
 	if errors.As(err, &u) {

@@ -37,6 +37,7 @@ func asUsage(err error) error {
 type hinted struct {
 	err  error
 	hint string
+	code int // 0: what the error says
 }
 
 func (h *hinted) Error() string { return h.err.Error() }
@@ -47,7 +48,15 @@ func Hint(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return &hinted{err, fmt.Sprintf(format, args...)}
+	return &hinted{err, fmt.Sprintf(format, args...), 0}
+}
+
+// Missing is Hint for what is not there: it makes the exit code NotFound.
+func Missing(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, fmt.Sprintf(format, args...), NotFound}
 }
 
 // A failure is an error as it leaves the program.

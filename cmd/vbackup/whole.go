@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"vbfs/cmd/internal/cli"
+	hyper "vbfs/hyper/libvirt"
+	"vbfs/ingest"
+	"vbfs/ingest/libvirt"
+)
+
+// A wholeness is how machines are captured whole, by what has control of them.
+type wholeness struct {
+	connect     string // URI of libvirt
+	all         bool
+	freeze      []string
+	pause       bool
+	consistency string
+	scratch     string
+
+	conn *hyper.Conn // made when it is needed first
+}
+
+func (w *wholeness) check(sources []source) error {
+	if w.consistency != "" && !slices.Contains([]string{ingest.Application, ingest.Filesystem}, w.consistency) {
+		return cli.Usage("--require-consistency %q is neither %s nor %s", w.consistency, ingest.Application, ingest.Filesystem)
+	}
+	if w.pause && w.freeze != nil {
+		return cli.Usage("--pause stops the whole machine: there is nothing for --freeze-mountpoint to do")
+	}
+	for _, s := range sources {
+		switch {
+		case s.host == "qmp" && s.name == "":
+			return cli.Usage("qmp: needs the path of a QMP socket, as in qmp:/run/web01.qmp")
+		case s.host == "libvirt" && s.name == "" && !w.all:
+			return cli.Usage("libvirt: needs a domain, as in libvirt:web01, or --all")
+		case s.host == "libvirt" && s.name != "" && w.all:
+			return cli.Usage("%s names a domain, and --all means all of them: say libvirt: with it", s)
+		}
+	}
+	if w.all && !slices.ContainsFunc(sources, func(s source) bool { return s.host == "libvirt" }) {
+		return cli.Usage("--all is of hypervisors: say libvirt: with it")
+	}
+	return nil
+}
+
+// everyone puts all domains in the place of a libvirt: that names none.
+func (w *wholeness) everyone(ctx context.Context, sources []source) (out []source, err error) {
+	for _, s := range sources {
+		if s.host != "libvirt" || s.name != "" {
+			out = append(out, s)
+			continue
+		}
+		conn, err := w.libvirt(ctx)
+		if err != nil {
+			return nil, err
+		}
+		domains, err := conn.Domains(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(domains) == 0 {
+			return nil, cli.Usage("--all: there is no domain on %s", conn.URI())
+		}
+		for _, d := range domains {
+			out = append(out, source{host: s.host, name: d.Name()})
+		}
+	}
+	return out, nil
+}
+
+// libvirt is the connection of the run.
+func (w *wholeness) libvirt(ctx context.Context) (_ *hyper.Conn, err error) {
+	if w.conn == nil {
+		w.conn, err = hyper.Dial(ctx, w.connect)
+	}
+	return w.conn, err
+}
+
+func (w *wholeness) close() {
+	if w.conn != nil {
+		w.conn.Close() // nothing is under way
+	}
+}
+
+// meet asks what has control of a machine for it: then its name is known, and how it is held still.
+func (b *backup) meet(ctx context.Context, m *machine) error {
+	if m.whole == nil {
+		return nil
+	}
+	if m.whole.host != "libvirt" {
+		return cli.Later("the source %s:", m.whole.host)
+	}
+	conn, err := b.whole.libvirt(ctx)
+	if err != nil {
+		return err
+	}
+	domain, err := conn.Domain(ctx, m.whole.name)
+	if err != nil {
+		return err
+	}
+	if m.name == "" {
+		m.name = domain.Name()
+		if err := checkMachine(m.name, "the domain"); err != nil {
+			return err
+		}
+	}
+	state, err := cli.StateDir()
+	if err != nil {
+		return err
+	}
+	m.source = libvirt.New(conn, domain.UUID(), libvirt.Options{
+		Scratch: b.whole.scratch, State: state, Freeze: b.whole.freeze, Consistency: b.whole.consistency, Pause: b.whole.pause,
+		Skip: b.skip,
+	})
+	return nil
+}
+
+// skip says why a disk of that name is left out, or "".
+func (b *backup) skip(disk string) string {
+	switch {
+	case slices.Contains(b.exclude, disk):
+		return "excluded by --exclude " + disk
+	case len(b.include) > 0 && !slices.Contains(b.include, disk):
+		return "not among --include " + strings.Join(b.include, ",")
+	}
+	return ""
+}
