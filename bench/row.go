@@ -88,7 +88,8 @@ func rows() []row {
 	all = append(all, chainRow(), pruneRow(), verifyRow())
 	all = append(all, firstByteRows()...)
 	all = append(all, memoryRows()...)
-	return append(all, overheadRows()...)
+	all = append(all, overheadRows()...)
+	return append(all, libvirtRows()...)
 }
 
 // String is a line for the terminal.
