@@ -49,6 +49,9 @@ var rules = []struct {
 	{"acceptance", nil, "its tests import as cmd does, it has nothing else"},
 	{"torture", nil, "its tests drive the programs, it has nothing else"},
 	{"cmd/...", []string{"..."}, "only cmd wires"},
+	{"ingest/vsphere", []string{"ingest", "index/format", "ingest/nbd", "hyper/vsphere", "hyper/qemu"}, "a machine's disks come by VMware's transports"},
+	{"ingest/ghettovcb", []string{"ingest", "index/format", "ingest/file", "hyper/qemu"}, "another tool's files"},
+	{"restore/vsphere", []string{"restore", "restore/...", "index/format", "hyper/vsphere", "hyper/qemu"}, "a machine is made of what its point recorded"},
 	{"testdata/lab", nil, "the lab starts other people's programs"},
 	{"bench", []string{"..."}, "measures all of it"},
 }
