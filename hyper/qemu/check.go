@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // Exit codes of `qemu-img check` that say that every byte of the disk can be read: qemu-img(1).
@@ -17,11 +18,14 @@ const (
 // Check looks whether an image, without its base, is whole. It reads the image's tables, not its data. QEMU itself
 // serves an image that was cut off (a copy that was not finished, a file system that was full) and reads zeros where the
 // file ends; qemu-img's own check sees that in some formats only.
-func Check(ctx context.Context, info Info) error {
-	if info.Format == Raw {
+func Check(ctx context.Context, info Info) error { return CheckSecret(ctx, info, nil) }
+
+// CheckSecret is Check of an image that may be encrypted.
+func CheckSecret(ctx context.Context, info Info, secret []byte) error {
+	if info.Format == Raw || info.Format == LUKS { // as long as their files are
 		return nil
 	}
-	_, err := img(ctx, "check", "--output=json", "-f", info.Format, "--", info.Path)
+	err := imgCheck(ctx, info, secret)
 	switch code := exitCode(err); {
 	case err == nil, code == checkLeaks, code == checkUnsupported:
 	case code > 0:
@@ -38,6 +42,24 @@ func Check(ctx context.Context, info Info) error {
 		return checkVDI(info.Path)
 	}
 	return nil
+}
+
+func imgCheck(ctx context.Context, info Info, secret []byte) error {
+	if info.Encryption == "" {
+		_, err := img(ctx, "check", "--output=json", "-f", info.Format, "--", info.Path)
+		return err
+	}
+	dir, err := os.MkdirTemp("", "vq")
+	if err != nil {
+		return fmt.Errorf("directory for a secret: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	key, err := keyObject(filepath.Join(dir, "k"), secret)
+	if err != nil {
+		return err
+	}
+	_, err = img(ctx, "check", "--output=json", "--object", jsonOf(key), "--", "json:"+jsonOf(node(info.Image, true)))
+	return err
 }
 
 func longEnough(path string, length int64) error {

@@ -1,9 +1,11 @@
-// Package qemu runs QEMU's disk tools: qemu-nbd as a private server of one image, qemu-img to look at images and to
-// make them.
+// Package qemu runs QEMU's disk tools: qemu-nbd as a private server of one image (qemu-storage-daemon where more than one
+// dirty bitmap is to be offered, or a secret is needed), qemu-img to look at images and to make them.
 //
 //	Serve(image) --starts--> qemu-nbd <--NBD--> socket in a directory of ours, mode 0700
 //	   |                        |
 //	   +-- thread that waits ---+   the kernel ends qemu-nbd when that thread, and so this process, is gone
+//
+//	Lock(path)   holds QEMU's own locks, so that no machine that writes to the image runs or starts
 //
 // An image is a path and a format. The format is never left to QEMU to guess: whoever writes a raw disk's first sector,
 // its guest, could make it look like an image that names another file of the host as its base. Detect looks at a

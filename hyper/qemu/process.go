@@ -18,13 +18,13 @@ type process struct {
 // errEndedWell is the failure of a process that exited with 0, which a server that is not told to never does.
 var errEndedWell = errors.New("ended by itself")
 
-// startProcess starts a command. The goroutine that waits for it holds the thread that started it: the kernel sends
-// Pdeathsig when that thread ends, not the process, prctl(2).
-func startProcess(cmd *exec.Cmd) (*process, error) {
+// startProcess starts a command that gets a signal when this process is gone. The goroutine that waits for it holds the thread that
+// started it: the kernel sends Pdeathsig when that thread ends, not the process, prctl(2).
+func startProcess(cmd *exec.Cmd, orphaned syscall.Signal) (*process, error) {
 	p := &process{cmd: cmd, stderr: &tail{}, ended: make(chan struct{})}
 	cmd.Stderr = p.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Pdeathsig: syscall.SIGTERM,
+		Pdeathsig: orphaned,
 		Setpgid:   true, // an interrupt from the terminal is for the parent to handle
 	}
 	started := make(chan error, 1)

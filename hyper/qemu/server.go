@@ -3,7 +3,6 @@ package qemu
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -14,7 +13,7 @@ import (
 	"time"
 )
 
-// ServeOptions say how qemu-nbd serves an image.
+// ServeOptions say how an image is served.
 type ServeOptions struct {
 	// Writable lets clients write. The default is --read-only.
 	Writable bool
@@ -22,10 +21,13 @@ type ServeOptions struct {
 	// Shared is how many clients may be connected at once. 0 is 8.
 	Shared int
 
-	// Bitmap is a persistent dirty bitmap of the image to offer as a metadata context. Empty is none.
-	Bitmap string
+	// Bitmaps are persistent dirty bitmaps of the image to offer as metadata contexts, read-only.
+	Bitmaps []string
 
-	// Cache is qemu-nbd's cache mode. Empty is its default, writeback.
+	// Secret opens an image that is encrypted as LUKS has it. Empty is: it is not. Read-only.
+	Secret []byte
+
+	// Cache is qemu-nbd's cache mode, of a writable image. Empty is its default, writeback.
 	Cache string
 
 	// Discard passes trims and zeroes on to the image's file, which then needs less space.
@@ -48,47 +50,68 @@ const (
 	maxSocketPath       = 107 // unix(7): sun_path has 108 bytes, with the zero at its end
 )
 
-// A Server is a qemu-nbd at work.
+// A Server is a qemu-nbd at work, or a qemu-storage-daemon.
 type Server struct {
+	tool        string
 	socket      string
 	process     *process
 	stopTimeout time.Duration
 }
 
-// Serve starts qemu-nbd for an image, and returns when it listens. ctx bounds the start only: Close ends the server.
+// Serve starts qemu-nbd for an image, or what else can do it, and returns when it listens. ctx bounds the start only: Close
+// ends the server. QEMU's locks keep others from writing to the image meanwhile, but for a raw one: Lock does so for all.
 func Serve(ctx context.Context, image Image, opts ServeOptions) (*Server, error) {
-	tool, err := find("qemu-nbd")
+	image, err := absolute(image)
 	if err != nil {
 		return nil, err
 	}
-	if image, err = absolute(image); err != nil {
-		return nil, err
+	if opts.Writable && (len(opts.Bitmaps) > 0 || opts.Secret != nil) {
+		return nil, fmt.Errorf("%s: bitmaps and secrets are for what is read only", image.Path)
 	}
 	dir, err := os.MkdirTemp("", "vq")
 	if err != nil {
 		return nil, fmt.Errorf("directory for a socket: %w", err)
 	}
-	s := &Server{socket: filepath.Join(dir, "s"), stopTimeout: cmp.Or(opts.StopTimeout, defaultStopTimeout)}
+	s := &Server{tool: opts.tool(), socket: filepath.Join(dir, "s"), stopTimeout: cmp.Or(opts.StopTimeout, defaultStopTimeout)}
 	if len(s.socket) > maxSocketPath {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("socket %s: longer than %d bytes, choose a shorter TMPDIR", s.socket, maxSocketPath)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(opts.StartTimeout, defaultStartTimeout), ErrNotListening)
 	defer cancel()
-	if err := s.start(ctx, tool, arguments(image, opts)); err != nil {
+	if err := s.start(ctx, image, opts); err != nil {
 		os.RemoveAll(dir)
-		return nil, fmt.Errorf("qemu-nbd %s: %w", image.Path, err)
+		return nil, fmt.Errorf("%s %s: %w", s.tool, image.Path, err)
 	}
 	return s, nil
 }
 
-func arguments(image Image, opts ServeOptions) []string {
-	args := []string{"--persistent", "--shared=" + strconv.Itoa(cmp.Or(opts.Shared, defaultShared)), "--format=" + image.Format}
+// tool is qemu-nbd, but for what it cannot do.
+func (o ServeOptions) tool() string {
+	if len(o.Bitmaps) > 1 || o.Secret != nil {
+		return "qemu-storage-daemon"
+	}
+	return "qemu-nbd"
+}
+
+// orphaned is the signal that a server gets when this process is killed. qemu-nbd forgets a SIGTERM that comes between its pid file and
+// its main loop, and would stay for ever, and keep the image's machine from starting: one that has nothing to write is killed.
+func (o ServeOptions) orphaned() syscall.Signal {
+	if o.Writable {
+		return syscall.SIGTERM
+	}
+	return syscall.SIGKILL
+}
+
+// nbdArguments are those of qemu-nbd.
+func (s *Server) nbdArguments(image Image, opts ServeOptions) []string {
+	args := []string{"--socket=" + s.socket, "--pid-file=" + s.file("p"), "--persistent",
+		"--shared=" + strconv.Itoa(cmp.Or(opts.Shared, defaultShared)), "--format=" + image.Format}
 	if !opts.Writable {
 		args = append(args, "--read-only")
 	}
-	if opts.Bitmap != "" {
-		args = append(args, "--bitmap="+opts.Bitmap)
+	for _, name := range opts.Bitmaps {
+		args = append(args, "--bitmap="+name)
 	}
 	if opts.Cache != "" {
 		args = append(args, "--cache="+opts.Cache)
@@ -103,20 +126,27 @@ func arguments(image Image, opts ServeOptions) []string {
 }
 
 // start runs the tool and waits for its pid file, which it writes once it listens and has opened the image.
-func (s *Server) start(ctx context.Context, tool string, args []string) error {
-	if err := ctx.Err(); err != nil {
+func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) error {
+	tool, err := find(s.tool)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return err
 	}
-	pidFile := filepath.Join(filepath.Dir(s.socket), "p")
-	args = append([]string{"--socket=" + s.socket, "--pid-file=" + pidFile}, args...)
-	var err error
-	if s.process, err = startProcess(exec.Command(tool, args...)); err != nil {
+	args := s.nbdArguments(image, opts)
+	if s.tool != "qemu-nbd" {
+		if args, err = s.daemonArguments(image, opts); err != nil {
+			return err
+		}
+	}
+	if s.process, err = startProcess(exec.Command(tool, args...), opts.orphaned()); err != nil {
 		return err
 	}
 	tick := time.NewTicker(2 * time.Millisecond) // it takes about 15 ms
 	defer tick.Stop()
 	for {
-		if _, err := os.Stat(pidFile); err == nil {
+		if _, err := os.Stat(s.file("p")); err == nil {
 			return nil
 		}
 		select {
@@ -130,25 +160,11 @@ func (s *Server) start(ctx context.Context, tool string, args []string) error {
 	}
 }
 
+// file is a path in the server's own directory.
+func (s *Server) file(name string) string { return filepath.Join(filepath.Dir(s.socket), name) }
+
 // Socket is the path of the Unix socket that the server listens on.
 func (s *Server) Socket() string { return s.socket }
 
 // URI is the NBD URI of the server's only export.
 func (s *Server) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(s.socket) }
-
-// Close ends the server: asks it to, which makes it write what it holds, and kills it when it does not. An error says
-// that it ended badly, now or before; a writable image is then not to be trusted.
-func (s *Server) Close() error {
-	defer os.RemoveAll(filepath.Dir(s.socket))
-	s.process.signal(syscall.SIGTERM)
-	select {
-	case <-s.process.ended:
-	case <-time.After(s.stopTimeout):
-		s.process.kill()
-		return fmt.Errorf("stop qemu-nbd: %w after %v", ErrKilled, s.stopTimeout)
-	}
-	if err := s.process.failure(); !errors.Is(err, errEndedWell) {
-		return fmt.Errorf("stop qemu-nbd: %w", err)
-	}
-	return nil
-}

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,14 @@ import (
 	"strings"
 )
 
+// debian says which of Debian's packages has a tool that is in none but qemu-utils else.
+var debian = map[string]string{"qemu-storage-daemon": "qemu-system-common"}
+
 // find looks a tool up, and says which package has it when there is none.
 func find(tool string) (string, error) {
 	path, err := exec.LookPath(tool)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", tool, ErrNoTool)
+		return "", fmt.Errorf("%s: %w (Debian package %s)", tool, ErrNoTool, cmp.Or(debian[tool], "qemu-utils"))
 	}
 	return path, nil
 }
