@@ -36,6 +36,10 @@ type Shot struct {
 	Warnings    []string
 	Disks       []Disk
 
+	// Check is asked when all is read, before Release: an error says that the machine may not have been held all the time, so
+	// that what was read may be of no one instant, and there is no point. nil is: what was not held cannot be read.
+	Check func(ctx context.Context) error
+
 	// Release undoes what holds the machine still: snapshot, job, files. It is called once, whatever has happened, when all
 	// that Open gave is closed, with a context that is not cancelled and has a deadline. An error names what is left
 	// behind, which the next Take of the machine finds.
@@ -73,6 +77,17 @@ func (r *run) take(ctx context.Context) error {
 	}
 	if !shot.Time.IsZero() {
 		r.w.At(shot.Time)
+	}
+	return nil
+}
+
+// check asks whether the machine was held to the end.
+func (r *run) check(ctx context.Context) error {
+	if r.shot == nil || r.shot.Check == nil {
+		return nil
+	}
+	if err := r.shot.Check(ctx); err != nil {
+		return sourceError(err, "hold %s", r.o.Machine)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type host struct {
 	refuse  error // of Take
 	stuck   error // of Release
 	hidden  error // of reading
+	slipped error // of Check
 
 	wishes []ingest.Wish
 	log    []string
@@ -55,6 +56,10 @@ func (h *host) Take(ctx context.Context, w ingest.Wish) (*ingest.Shot, error) {
 	return &ingest.Shot{
 		Time: h.at, Consistency: "filesystem", Hypervisor: []string{"host=1"}, Disks: []ingest.Disk{d},
 		Configs: []format.ConfigFile{{Kind: "vmx", Name: "a.vmx", Data: []byte("x")}}, Warnings: []string{"the guest sleeps"},
+		Check: func(context.Context) error {
+			h.log = append(h.log, "check")
+			return h.slipped
+		},
 		Release: func(ctx context.Context) error {
 			h.log = append(h.log, "release")
 			return errors.Join(h.stuck, ctx.Err())
@@ -117,7 +122,7 @@ func TestMachineLevels(t *testing.T) {
 		history[m.Name] = bytes.Clone(h.data)
 		names = append(names, m.Name)
 		holds(t, repo, m, "vda", h.data)
-		if want := []string{"take", "close", "release", "kept"}; !slices.Equal(h.log, want) {
+		if want := []string{"take", "close", "check", "release", "kept"}; !slices.Equal(h.log, want) {
 			t.Errorf("%q", h.log)
 		}
 	}
@@ -160,14 +165,18 @@ func TestMachineIsLetGo(t *testing.T) {
 	h.refuse, h.stuck = nil, errors.New("snapshot 7 is still there")
 	m, err := shoot(t, repo, h, "full")
 	var left *ingest.LeftError
-	if m == nil || !errors.As(err, &left) || !errors.Is(err, h.stuck) || !slices.Equal(h.log, []string{"take", "close", "release", "kept"}) {
+	if m == nil || !errors.As(err, &left) || !errors.Is(err, h.stuck) || !slices.Equal(h.log, []string{"take", "close", "check", "release", "kept"}) {
 		t.Errorf("%v, %v, %q", m, err, h.log)
 	}
 	if !strings.Contains(strings.Join(m.Warnings, " "), "snapshot 7") {
 		t.Errorf("%q", m.Warnings)
 	}
+	h.stuck, h.slipped = nil, errors.New("the job is gone")
+	if m, err := shoot(t, repo, h, "full"); m != nil || !errors.Is(err, h.slipped) || !errors.Is(err, ingest.ErrSource) || h.log[len(h.log)-1] != "dropped" {
+		t.Errorf("%v, %v, %q", m, err, h.log)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	h.stuck, h.log = nil, nil
+	h.slipped, h.log = nil, nil
 	h.changed = []ingest.Extent{}
 	cancelling := &cancelAtTake{h, cancel}
 	if _, err := ingest.Run(ctx, repo, ingest.Options{Machine: "web01", Source: cancelling}); !errors.Is(err, context.Canceled) ||

@@ -122,6 +122,9 @@ func (r *run) shoot(ctx context.Context) (failed, err error) {
 	}
 	defer r.release(ctx)
 	failed, err = r.disks(ctx)
+	if err == nil && r.good > 0 {
+		err = r.check(ctx)
+	}
 	return failed, errors.Join(err, r.close())
 }
 

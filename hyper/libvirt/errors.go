@@ -45,28 +45,36 @@ var (
 	// ErrNoAgent: no guest agent answers.
 	ErrNoAgent = errors.New("guest agent does not answer")
 
+	// ErrBitmap: a bitmap of a checkpoint is not there, or was not closed well.
+	ErrBitmap = errors.New("bitmap cannot be used")
+
 	// ErrTimeout: libvirt gave up waiting, mostly for another job of the domain.
 	ErrTimeout = errors.New("libvirt timed out")
 )
 
+// errNoBackup: no backup job runs.
+var errNoBackup = errors.New("no backup job")
+
 // marks says which error of ours an error number of libvirt's is: libvirt, include/libvirt/virterror.h.
 var marks = map[rpc.ErrorNumber]error{
-	rpc.ErrNoDomain:             ErrNoDomain,
-	rpc.ErrNoDomainCheckpoint:   ErrNoCheckpoint,
-	rpc.ErrOperationInvalid:     ErrInvalid,
-	rpc.ErrOperationUnsupported: ErrUnsupported,
-	rpc.ErrConfigUnsupported:    ErrUnsupported,
-	rpc.ErrArgumentUnsupported:  ErrUnsupported,
-	rpc.ErrNoSupport:            ErrUnsupported,
-	rpc.ErrAgentUnresponsive:    ErrNoAgent,
-	rpc.ErrAgentUnsynced:        ErrNoAgent,
-	rpc.ErrAgentCommandTimeout:  ErrNoAgent,
-	rpc.ErrOperationTimeout:     ErrTimeout,
-	rpc.ErrAuthFailed:           ErrDenied,
-	rpc.ErrAuthCancelled:        ErrDenied,
-	rpc.ErrAuthUnavailable:      ErrDenied,
-	rpc.ErrAccessDenied:         ErrDenied,
-	rpc.ErrOperationDenied:      ErrDenied,
+	rpc.ErrNoDomain:               ErrNoDomain,
+	rpc.ErrNoDomainCheckpoint:     ErrNoCheckpoint,
+	rpc.ErrOperationInvalid:       ErrInvalid,
+	rpc.ErrOperationUnsupported:   ErrUnsupported,
+	rpc.ErrConfigUnsupported:      ErrUnsupported,
+	rpc.ErrArgumentUnsupported:    ErrUnsupported,
+	rpc.ErrNoSupport:              ErrUnsupported,
+	rpc.ErrAgentUnresponsive:      ErrNoAgent,
+	rpc.ErrAgentUnsynced:          ErrNoAgent,
+	rpc.ErrAgentCommandTimeout:    ErrNoAgent,
+	rpc.ErrOperationTimeout:       ErrTimeout,
+	rpc.ErrNoDomainBackup:         errNoBackup,
+	rpc.ErrCheckpointInconsistent: ErrBitmap,
+	rpc.ErrAuthFailed:             ErrDenied,
+	rpc.ErrAuthCancelled:          ErrDenied,
+	rpc.ErrAuthUnavailable:        ErrDenied,
+	rpc.ErrAccessDenied:           ErrDenied,
+	rpc.ErrOperationDenied:        ErrDenied,
 }
 
 // A saidError is what libvirt said, with the mark of ours that it is an instance of. Its text is libvirt's own.
