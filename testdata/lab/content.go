@@ -9,7 +9,7 @@ import (
 func (d *Domain) Content(target string) []byte {
 	h := d.Host
 	h.t.Helper()
-	switch h.Virsh("domstate", d.Name) {
+	switch d.State() {
 	case "running":
 		d.Virsh("suspend")
 		defer d.Virsh("resume")

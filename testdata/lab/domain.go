@@ -36,11 +36,14 @@ func (d *Domain) As(t TB) *Domain {
 	return &Domain{Name: d.Name, Host: d.Host.As(t), spec: d.spec, guest: d.guest}
 }
 
-// Find is a domain that another one has defined.
+// Find is a domain that another one has defined; when it has a serial line such as our guests have, one of those is in it.
 func (h *Host) Find(name string) *Domain {
 	h.t.Helper()
-	h.Virsh("domid", name)
-	return &Domain{Name: name, Host: h, spec: &Spec{Name: name}}
+	d := &Domain{Name: name, Host: h, spec: &Spec{Name: name}}
+	x, err := d.xml()
+	h.must(err)
+	d.spec.Guest = x.shell() != ""
+	return d
 }
 
 // Define defines the domain as its Spec says, again if need be.
@@ -49,8 +52,8 @@ func (d *Domain) Define() {
 	h.t.Helper()
 	of := struct {
 		*Spec
-		Kernel, Initrd, Cmdline, Console, Shell string
-	}{Spec: d.spec, Cmdline: d.spec.cmdline(), Console: d.console(), Shell: d.shell()}
+		Kernel, Initrd, Cmdline, Console, Shell, NVRAM string
+	}{Spec: d.spec, Cmdline: d.spec.cmdline(), Console: d.console(), Shell: d.shell(), NVRAM: d.NVRAM()}
 	if d.spec.Guest {
 		file, release, err := kernel()
 		h.must(err)
@@ -58,7 +61,7 @@ func (d *Domain) Define() {
 		of.Initrd, err = h.initrd(release)
 		h.must(err)
 	}
-	xml, err := text("domain", of)
+	xml, err := render("domain", of)
 	h.must(err)
 	path := filepath.Join(h.Dir, d.Name+".xml")
 	h.must(os.WriteFile(path, []byte(xml), 0o644))
@@ -78,6 +81,9 @@ func (d *Domain) Start() {
 		d.Virsh("start", "--paused")
 	}
 }
+
+// NVRAM is where a domain with UEFI keeps its variables, as a path for both sides.
+func (d *Domain) NVRAM() string { return filepath.Join(d.Host.Dir, "images", d.Name+"_VARS.fd") }
 
 // Virsh runs virsh with the domain's name as the first argument of a command.
 func (d *Domain) Virsh(command string, args ...string) string {

@@ -33,5 +33,8 @@ func TestWrites(t *testing.T) {
 		if got := d.Content(disk.Target); !bytes.Equal(got, want) {
 			t.Errorf("%s is not what was written", disk.Target)
 		}
+		if got := d.Instant()[disk.Target]; !bytes.Equal(got, want) {
+			t.Errorf("%s is not what was written, QEMU says", disk.Target)
+		}
 	}
 }

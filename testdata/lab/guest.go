@@ -74,7 +74,11 @@ func (g *guest) do(script string) (out string, status int, err error) {
 
 // connect waits for the guest to have booted.
 func (d *Domain) connect() error {
-	line, err := net.Dial("unix", d.shell())
+	x, err := d.xml()
+	if err != nil {
+		return err
+	}
+	line, err := net.Dial("unix", x.shell())
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,12 @@ func TestGuest(t *testing.T) {
 		t.Errorf("what the guest trimmed is still on its disk, %d times", n)
 	}
 	d.Run("echo 1 >/mnt/vda/one; sync")
+	d.Run("for i in $(seq 100); do sleep 0.0$i & done") // orphans, whose ends hurt nobody
+	for range 100 {
+		d.Run("true")
+	}
 	d.Virsh("destroy")
+	d = h.Find(d.Name)
 	d.Start()
 	if out := d.Run("cat /mnt/vda/one"); out != "1" {
 		t.Errorf("after a restart the file holds %q", out)

@@ -79,7 +79,7 @@ func start(t TB) (*Host, error) {
 }
 
 // startLibvirtd returns when the sockets are there.
-const startLibvirtd = "libvirtd --daemon"
+const startLibvirtd = "libvirtd --daemon $listen"
 
 // configure writes what is not libvirtd's default: everything is root's, and of what a host shares with others, nothing is
 // touched. QEMU writes its log itself: no virtlogd is needed.

@@ -2,31 +2,37 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
 // image makes a disk's image, if it is not there, and fills in what was left to us.
-func (h *Host) image(domain string, d *Disk) error {
-	if d.Format == "" {
-		d.Format = "qcow2"
+func (h *Host) image(domain string, d *Disk) (err error) {
+	if d.Loop || d.CDROM {
+		d.Format = "raw"
 	}
-	if d.Size == 0 {
-		d.Size = int64(len(d.Content))
-	}
-	if d.Path == "" {
-		d.Path = filepath.Join(h.Dir, "images", domain+"-"+d.Target+"."+d.Format)
-	}
-	if _, err := os.Stat(d.Path); err == nil {
+	d.Format = cmp.Or(d.Format, "qcow2")
+	d.Size = cmp.Or(d.Size, int64(len(d.Content)))
+	if d.CDROM && d.Size == 0 {
 		return nil
 	}
-	return d.create()
+	d.Path = cmp.Or(d.Path, filepath.Join(h.Dir, "images", domain+"-"+d.Target+"."+d.Format))
+	if _, err := os.Stat(d.Path); err != nil {
+		if err := d.create(); err != nil {
+			return err
+		}
+	}
+	if d.Loop {
+		d.Path, err = output("losetup", "--find", "--show", d.Path)
+	}
+	return err
 }
 
 // create makes a thin image by way of a raw one, which qemu-img looks through for zeros.
 func (d *Disk) create() error {
-	raw := d.Path + ".raw~"
+	raw := d.Path + "~"
 	defer os.Remove(raw)
 	if err := sparse(raw, d.Content, d.Size); err != nil {
 		return err
@@ -45,21 +51,20 @@ func (d *Disk) create() error {
 
 // sparse writes a file of that size, with holes where content is zero.
 func sparse(path string, content []byte, size int64) error {
+	if int64(len(content)) > size {
+		return fmt.Errorf("%d bytes of content for a disk of %d", len(content), size)
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if int64(len(content)) > size {
-		return fmt.Errorf("%d bytes of content for a disk of %d", len(content), size)
-	}
 	if err := f.Truncate(size); err != nil {
 		return err
 	}
-	const unit = 64 << 10
-	zero := make([]byte, unit)
-	for off := 0; off < len(content); off += unit {
-		p := content[off:min(off+unit, len(content))]
+	zero := make([]byte, 64<<10)
+	for off := 0; off < len(content); off += len(zero) {
+		p := content[off:min(off+len(zero), len(content))]
 		if bytes.Equal(p, zero[:len(p)]) {
 			continue
 		}

@@ -7,17 +7,18 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 //go:embed guest.sh
 var guestScript string
 
-// modules of the guest's kernel, in the order in which they need each other.
-var modules = []string{
-	"virtio/virtio_ring", "virtio/virtio", "virtio/virtio_pci_legacy_dev", "virtio/virtio_pci_modern_dev", "virtio/virtio_pci",
-	"block/virtio_blk",
-}
+// drivers that the guest's kernel has as modules: what disks can be attached to, and the agent's line.
+var drivers = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_scsi", "sd_mod", "ata_piix"}
+
+// agent is QEMU's guest agent, which a guest starts when the domain has a channel for it.
+const agent = "/usr/sbin/qemu-ga"
 
 // kernel gives the newest cloud kernel's path, and its release.
 func kernel() (file, release string, err error) {
@@ -34,21 +35,43 @@ func kernel() (file, release string, err error) {
 
 // initramfs makes the guest's file system, for a kernel of that release.
 func initramfs(release string) ([]byte, error) {
+	modules, err := paths("insmod", "modprobe", append([]string{"--set-version", release, "--all", "--show-depends"}, drivers...)...)
+	if err != nil {
+		return nil, err
+	}
+	libraries, err := paths("", "ldd", agent)
+	if err != nil {
+		return nil, err
+	}
 	var a archive
-	for _, dir := range []string{"bin", "proc", "sys", "dev", "mnt", "run", "tmp"} {
+	for _, dir := range []string{"bin", "dev", "lib", "lib/x86_64-linux-gnu", "lib64", "mnt", "proc", "run", "sys", "tmp", "usr", "usr/sbin", "var", "var/run"} {
 		a.add(dir, 0o040755, nil)
 	}
 	a.add("init", 0o100755, []byte(guestScript))
-	a.file("bin/busybox", "/bin/busybox")
-	var names []string
-	for _, m := range modules {
-		name := path.Base(m) + ".ko"
-		a.file(name, "/lib/modules/"+release+"/kernel/drivers/"+m+".ko")
-		names = append(names, name)
+	for _, file := range append(libraries, agent, "/bin/busybox") {
+		a.file(file[1:], file)
 	}
-	a.add("modules", 0o100644, []byte(strings.Join(names, "\n")))
+	var order strings.Builder
+	for _, file := range modules {
+		a.file(path.Base(file), file)
+		fmt.Fprintln(&order, path.Base(file))
+	}
+	a.add("modules", 0o100644, []byte(order.String()))
 	a.add("TRAILER!!!", 0, nil)
 	return a.b.Bytes(), a.err
+}
+
+// paths gives each path once that a tool prints in lines that begin with a word.
+func paths(word, tool string, args ...string) (out []string, err error) {
+	said, err := output(tool, args...)
+	for line := range strings.Lines(said) {
+		for _, field := range strings.Fields(line) {
+			if field[0] == '/' && strings.HasPrefix(line, word) && !slices.Contains(out, field) {
+				out = append(out, field)
+			}
+		}
+	}
+	return out, err
 }
 
 // An archive is a cpio of the kind newc (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).

@@ -12,9 +12,13 @@ type Spec struct {
 	Name  string // "" is vm
 	Disks []Disk
 
-	Guest bool // a Linux runs in it: see Domain.Run
+	Guest bool // a Linux runs in it, booted from a kernel and an initrd: see Domain.Run
+	Agent bool // there is a channel for the guest's agent; a guest has QEMU's own run, until it is told to kill qemu-ga
 	Awake bool // without a guest it is let run, and halts in its firmware
 	Off   bool // it is defined, and not started
+
+	UEFI bool // OVMF, with variables in Domain.NVRAM
+	TPM  bool // swtpm, with its state in /var/lib/libvirt/swtpm/UUID: Host.Dir/lib/swtpm/UUID from outside
 
 	Devices string // XML that is put into <devices> as it is
 }
@@ -28,9 +32,11 @@ type Disk struct {
 	Path    string // "" is Host.Dir/images/NAME-TARGET.FORMAT; what is there already is taken as it is
 
 	Ext4 bool // it is made with such a file system on the whole of it, which a guest mounts on /mnt/TARGET
+	Loop bool // a raw file by way of a loop device: what a host passes through to a guest
 
+	CDROM     bool // without a Path, an empty drive
 	ReadOnly  bool
-	Shareable bool
+	Shareable bool // raw, as libvirt demands
 }
 
 // Bus is what the disk is attached to.
@@ -50,11 +56,11 @@ var domainText string
 //go:embed disk.xml
 var diskText string
 
-var domainXML = template.Must(template.Must(template.New("disk").Parse(diskText)).New("domain").Parse(domainText))
+var templates = template.Must(template.Must(template.New("disk").Parse(diskText)).New("domain").Parse(domainText))
 
-// text is XML for libvirt's domain (https://libvirt.org/formatdomain.html).
-func text(name string, of any) (string, error) {
+// render makes XML for libvirt (https://libvirt.org/formatdomain.html).
+func render(name string, of any) (string, error) {
 	var b strings.Builder
-	err := domainXML.ExecuteTemplate(&b, name, of)
+	err := templates.ExecuteTemplate(&b, name, of)
 	return b.String(), err
 }

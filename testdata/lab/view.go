@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 )
 
@@ -40,22 +41,42 @@ func (v *view) device() string {
 	return v.Alias.Name
 }
 
-// view looks a disk up, which may have come to be in any way.
-func (d *Domain) view(target string) (*view, error) {
+// A domainXML is what libvirt tells of a domain, which may have come to be in any way.
+type domainXML struct {
+	Disks  []view `xml:"devices>disk"`
+	Serial []struct {
+		Type   string `xml:"type,attr"`
+		Source struct {
+			Path string `xml:"path,attr"`
+		} `xml:"source"`
+	} `xml:"devices>serial"`
+}
+
+func (d *Domain) xml() (x domainXML, err error) {
 	out, err := d.Host.TryVirsh("dumpxml", d.Name)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = xml.Unmarshal([]byte(out), &x)
 	}
-	var dom struct {
-		Disks []view `xml:"devices>disk"`
-	}
-	if err := xml.Unmarshal([]byte(out), &dom); err != nil {
-		return nil, err
-	}
-	for i := range dom.Disks {
-		if dom.Disks[i].Target.Dev == target {
-			return &dom.Disks[i], nil
+	return x, err
+}
+
+// shell is the serial line to a guest, or "".
+func (x *domainXML) shell() string {
+	for _, s := range x.Serial {
+		if s.Type == "unix" {
+			return s.Source.Path
 		}
 	}
-	return nil, fmt.Errorf("domain %s has no disk %s", d.Name, target)
+	return ""
+}
+
+// view looks a disk up.
+func (d *Domain) view(target string) (*view, error) {
+	x, err := d.xml()
+	for i := range x.Disks {
+		if x.Disks[i].Target.Dev == target {
+			return &x.Disks[i], err
+		}
+	}
+	return nil, errors.Join(err, fmt.Errorf("domain %s has no disk %s", d.Name, target))
 }
