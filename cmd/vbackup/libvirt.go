@@ -25,7 +25,7 @@ func libvirtCommand(app *cli.App) *cobra.Command {
 vbackup libvirt checkpoints web01`,
 	}
 	cmd.PersistentFlags().StringVar(&l.connect, "connect", "", "libvirt at this `URI` (default qemu:///system)")
-	cmd.AddCommand(l.lsCommand())
+	cmd.AddCommand(l.lsCommand(), l.checkpointsCommand())
 	return cmd
 }
 
