@@ -17,7 +17,8 @@ func domainLab(t *testing.T) (*clitest.Lab, *vms.Host, *vms.Domain) {
 		{Target: "vda", Content: bytes.Repeat([]byte("first disk "), 400_000)},
 		{Target: "vdb", Size: 8 << 20},
 	}})
-	return clitest.New(t), h, d
+	l := clitest.NewPlain(t)
+	return l, h, d
 }
 
 // A domain's point is what its disks held; its checkpoint is told of, and goes by name.

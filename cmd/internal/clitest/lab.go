@@ -30,7 +30,7 @@ func New(t *testing.T) *Lab {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	repo := filepath.Join(dir, "repo")
-	return &Lab{t, dir, repo, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "VBACKUP_REPO=" + repo}}
+	return &Lab{t, dir, repo, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "VBACKUP_REPO=" + repo, "VBACKUP_STATE_DIR=" + filepath.Join(dir, "state")}}
 }
 
 // NewPlain makes a Lab with a repository without encryption: deriving keys takes most of a short test's time.
