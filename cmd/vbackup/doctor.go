@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vbfs/cmd/internal/cli"
+	hyper "vbfs/hyper/libvirt"
 	"vbfs/index"
 	"vbfs/libnbd"
 )
@@ -40,7 +41,9 @@ func examine(ctx context.Context, app *cli.App) error {
 	findings := []finding{
 		tool("qemu-nbd", "qemu-utils", "reads and writes qcow2, vmdk, vhdx and vdi"),
 		tool("qemu-img", "qemu-utils", "tells what images stand on"),
+		tool("qemu-storage-daemon", "qemu-system-common", "captures what changed in machines of libvirt that are shut off"),
 		library(),
+		daemon(ctx),
 		device("/dev/fuse", os.O_RDWR, "mounts: load the module with modprobe fuse, and run as root or in its group"),
 		tool("fusermount3", "fuse3", "mounts for users other than root"),
 	}
@@ -92,6 +95,20 @@ func library() finding {
 		return finding{"finding", "libnbd", false, err.Error(), ""}
 	}
 	return finding{"finding", "libnbd", true, "linked", ""}
+}
+
+// daemon tells of the libvirt of this host.
+func daemon(ctx context.Context) finding {
+	conn, err := hyper.Dial(ctx, "")
+	if err != nil {
+		return finding{"finding", "libvirt", false, "not reached", "it captures libvirt: " + err.Error()}
+	}
+	defer conn.Close()
+	libvirt, qemu, err := conn.Versions(ctx)
+	if err != nil {
+		return finding{"finding", "libvirt", false, err.Error(), ""}
+	}
+	return finding{"finding", "libvirt", true, fmt.Sprintf("reached, version %s with QEMU %s", libvirt, qemu), ""}
 }
 
 func device(path string, flag int, hint string) finding {
