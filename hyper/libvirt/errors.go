@@ -30,6 +30,9 @@ var (
 	// ErrProtocol: what came is no libvirt packet.
 	ErrProtocol = errors.New("libvirt protocol violation")
 
+	// ErrTooLong: a file of the daemon's host has more bytes than are wanted.
+	ErrTooLong = errors.New("too long")
+
 	// ErrNoDomain: there is no such domain.
 	ErrNoDomain = errors.New("no such domain")
 
