@@ -24,20 +24,20 @@ func (d *Domain) Freeze(ctx context.Context, mounts []string, limit time.Duratio
 	return int(n), d.wrap("freeze the guest of", err)
 }
 
-// Thaw lets the guest's file systems go on. A guest that is not frozen is no error. An agent that does not answer, being busy with
+// Thaw lets the guest's file systems go on, and gives the number of those that were frozen. A guest that is not frozen is no error. An agent that does not answer, being busy with
 // what went before, is asked again until ctx ends.
-func (d *Domain) Thaw(ctx context.Context) error {
+func (d *Domain) Thaw(ctx context.Context) (int, error) {
 	for {
-		_, err := ask(ctx, d.conn, func(l *rpc.Libvirt) (int32, error) { return l.DomainFsthaw(d.raw, nil, 0) })
+		n, err := ask(ctx, d.conn, func(l *rpc.Libvirt) (int32, error) { return l.DomainFsthaw(d.raw, nil, 0) })
 		switch {
 		case err == nil:
-			return d.patience(ctx)
+			return int(n), d.patience(ctx)
 		case errors.Is(err, ErrInvalid), errors.Is(err, ErrNoDomain): // nothing runs that could be frozen
-			return nil
+			return 0, nil
 		}
 		select {
 		case <-ctx.Done():
-			return d.wrap("thaw the guest of", fmt.Errorf("%w (`virsh domfsthaw %s` does it by hand)", err, d.Name()))
+			return 0, d.wrap("thaw the guest of", fmt.Errorf("%w (`virsh domfsthaw %s` does it by hand)", err, d.Name()))
 		case <-time.After(time.Second):
 		}
 	}

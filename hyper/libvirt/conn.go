@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -58,6 +59,24 @@ func (c *Conn) Transport() string { return c.a.transport }
 
 // Host is the remote daemon's name or address, empty for a local one.
 func (c *Conn) Host() string { return c.a.Hostname() }
+
+// Certificates names the files by which a TLS connection is made: libvirt, docs/kbase/tlscerts.
+func (c *Conn) Certificates() (ca, cert, key string) {
+	if dir := c.a.Query().Get("pkipath"); dir != "" {
+		return dir + "/cacert.pem", dir + "/clientcert.pem", dir + "/clientkey.pem"
+	}
+	if home, err := os.UserHomeDir(); err == nil && os.Getuid() != 0 {
+		if dir := home + "/.pki/libvirt"; exists(dir + "/clientcert.pem") {
+			return dir + "/cacert.pem", dir + "/clientcert.pem", dir + "/clientkey.pem"
+		}
+	}
+	return "/etc/pki/CA/cacert.pem", "/etc/pki/libvirt/clientcert.pem", "/etc/pki/libvirt/private/clientkey.pem"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
 
 // DialSocket connects to a Unix socket on the daemon's host: a local one, or one behind SSH.
 func (c *Conn) DialSocket(ctx context.Context, path string) (net.Conn, error) {

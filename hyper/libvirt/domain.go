@@ -92,6 +92,18 @@ func (d *Domain) State(ctx context.Context) (State, error) {
 	return Unknown, nil
 }
 
+// Run numbers the domain's runs: it is another one when the domain was started again; -1 when it was shut off as it was looked up.
+func (d *Domain) Run() int { return int(d.raw.ID) }
+
+// Stuck tells whether QEMU stopped the domain because of an I/O error: no space, mostly.
+func (d *Domain) Stuck(ctx context.Context) (bool, error) {
+	stuck, err := ask(ctx, d.conn, func(l *rpc.Libvirt) (bool, error) {
+		state, reason, err := l.DomainGetState(d.raw, 0)
+		return rpc.DomainState(state) == rpc.DomainPaused && rpc.DomainPausedReason(reason) == rpc.DomainPausedIoerror, err
+	})
+	return stuck, d.wrap("state of", err)
+}
+
 // XML describes the domain as it is now, or, inactive, as it will be when it starts next; secrets are in it.
 func (d *Domain) XML(ctx context.Context, inactive bool) (string, error) {
 	flags := rpc.DomainXMLSecure

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"vbfs/hyper/libvirt"
-	"vbfs/index/format"
 	"vbfs/ingest"
 )
 
@@ -48,9 +47,6 @@ func New(conn *libvirt.Conn, domain string, o Options) *Machine {
 	return &Machine{conn, domain, o}
 }
 
-// Base chooses the newest complete point that has a checkpoint of its own; for Diff the newest full one.
-func (m *Machine) Base(points []*format.Manifest, level string) *format.Manifest { return nil }
-
 // Take holds the machine still.
 func (m *Machine) Take(ctx context.Context, w ingest.Wish) (*ingest.Shot, error) {
 	dom, err := m.conn.Domain(ctx, m.domain)
@@ -61,19 +57,36 @@ func (m *Machine) Take(ctx context.Context, w ingest.Wish) (*ingest.Shot, error)
 	if err != nil {
 		return nil, err
 	}
-	var shot *ingest.Shot
-	if state == libvirt.ShutOff {
-		shot, err = m.takeOffline(ctx, w, dom)
-	} else {
-		err = errors.New("not yet")
-	}
+	shot, err := m.take(ctx, w, dom, state)
 	if err != nil {
 		return nil, err
 	}
 	files, warnings, err := configs(ctx, m.conn, dom)
 	if err != nil {
-		return nil, errors.Join(err, shot.Release(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, letGo(ctx, shot))
 	}
 	shot.Configs, shot.Warnings = files, append(shot.Warnings, warnings...)
 	return shot, nil
+}
+
+func (m *Machine) take(ctx context.Context, w ingest.Wish, dom *libvirt.Domain, state libvirt.State) (*ingest.Shot, error) {
+	if state == libvirt.ShutOff {
+		return m.takeOffline(ctx, w, dom)
+	}
+	memory, err := remember(m.o.State, dom.UUID())
+	if err != nil {
+		return nil, err
+	}
+	return m.takeLive(ctx, &hold{m: m, w: w, dom: dom, state: state, memory: memory})
+}
+
+// letGo undoes a shot of which nothing will come.
+func letGo(ctx context.Context, s *ingest.Shot) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	err := s.Release(ctx)
+	if s.Settle != nil {
+		err = errors.Join(err, s.Settle(ctx, nil))
+	}
+	return err
 }
