@@ -1,0 +1,178 @@
+package virtnbd
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"vbfs/testdata/lab"
+)
+
+// A peer is virtnbdbackup, with a domain of its own. What each run had to find is kept.
+type peer struct {
+	t      *testing.T
+	vm     *lab.Domain
+	rng    *rand.Rand
+	truths map[string][]truth // by set
+}
+
+// A truth is what the disks held when virtnbdbackup ran.
+type truth struct {
+	level string
+	at    time.Time
+	disks map[string][]byte
+}
+
+func newPeer(t *testing.T, disks ...lab.Disk) *peer {
+	t.Helper()
+	h := lab.Start(t)
+	return &peer{t, h.Domain(lab.Spec{Disks: disks}), rand.New(rand.NewPCG(4, 2)), map[string][]truth{}}
+}
+
+// set is the directory of a set.
+func (p *peer) set(name string) string { return filepath.Join(p.vm.Host.Dir, name) }
+
+// backup runs virtnbdbackup, which has to succeed.
+func (p *peer) backup(set, level string, args ...string) {
+	p.t.Helper()
+	targets := []string{"vda", "vdb"}
+	if len(args) > 1 && args[0] == "-i" {
+		targets = args[1:2]
+	}
+	now := truth{level, time.Now(), map[string][]byte{}}
+	for _, target := range targets {
+		now.disks[target] = p.vm.Content(target)
+	}
+	if out, err := p.try(set, level, args...); err != nil {
+		p.t.Fatalf("virtnbdbackup -l %s %q: %v\n%s", level, args, err, out)
+	}
+	p.truths[set] = append(p.truths[set], now)
+}
+
+func (p *peer) try(set, level string, args ...string) (string, error) {
+	h := p.vm.Host
+	all := append([]string{"-U", h.URI(), "-d", p.vm.Name, "-l", level, "-o", p.set(set), "-S", filepath.Join(h.Dir, "scratch"),
+		"-f", filepath.Join(h.Dir, "nbd"), "-n"}, args...)
+	out, err := h.Command("virtnbdbackup", all...).CombinedOutput()
+	return string(out), err
+}
+
+// scribble writes, zeroes and discards at random.
+func (p *peer) scribble(target string, size int64, n int) {
+	p.t.Helper()
+	for range n {
+		off := p.rng.Int64N(size/512) * 512
+		n := min(size-off, (p.rng.Int64N(400)+1)*512)
+		switch p.rng.IntN(4) {
+		case 0:
+			p.vm.Zero(target, off, n)
+		case 1:
+			p.vm.Discard(target, off, n)
+		default:
+			p.vm.Write(target, byte(1+p.rng.IntN(255)), off, n)
+		}
+	}
+}
+
+const mib = 1 << 20
+
+func noise(seed byte, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{seed}).Read(b)
+	clear(b[n/4 : n/2])
+	return b
+}
+
+// TestRealSets reads what virtnbdbackup wrote, and finds what the disks held.
+func TestRealSets(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, lab.Disk{Target: "vda", Content: noise(1, 8*mib)}, lab.Disk{Target: "vdb", Content: noise(2, 4*mib)})
+	change := func() { p.scribble("vda", 8*mib, 6); p.scribble("vdb", 4*mib, 3) }
+	p.backup("plain", "full")
+	change()
+	p.backup("plain", "inc")
+	change()
+	p.backup("plain", "diff")
+	p.backup("plain", "inc", "-i", "vda")
+	change()
+	p.backup("plain", "diff", "-i", "vda")
+	p.vm.Virsh("blockresize", "vda", "12M")
+	p.vm.Write("vda", 0x77, 11*mib, 64<<10)
+	p.backup("plain", "inc", "-i", "vda")
+	p.backup("packed", "copy", "-z")
+	p.backup("packed2", "full", "-z")
+	change()
+	p.backup("packed2", "inc", "-z")
+	for set, truths := range p.truths {
+		s, err := Open(p.set(set), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		p.same(s, truths)
+	}
+	if os.Getenv("KEEP") != "" {
+		os.CopyFS(os.Getenv("KEEP"), os.DirFS(p.vm.Host.Dir))
+	}
+}
+
+func (p *peer) same(s *Set, truths []truth) {
+	p.t.Helper()
+	if len(s.Points) != len(truths) {
+		p.t.Fatalf("%s: %d points of %d runs", s.Dir, len(s.Points), len(truths))
+	}
+	for i, want := range truths {
+		got := s.Points[i]
+		if got.Level != want.level || got.Time.Before(want.at.Truncate(time.Second)) || got.Time.After(want.at.Add(time.Minute)) {
+			p.t.Errorf("%s: point %d is a %s of %v, not a %s of %v", s.Dir, i, got.Level, got.Time, want.level, want.at)
+		}
+		if !slices.Equal(got.disks(), slices.Sorted(maps.Keys(want.disks))) {
+			p.t.Errorf("%s: point %d has the disks %q", s.Dir, i, got.disks())
+		}
+		for target, content := range want.disks {
+			if !bytes.Equal(readPoint(p.t, got, target), content) {
+				p.t.Errorf("%s: point %d: %s is not what it was", s.Dir, i, target)
+			}
+		}
+	}
+}
+
+// readPoint reads a disk of a point by its extents, and at random.
+func readPoint(t *testing.T, p *Point, target string) []byte {
+	t.Helper()
+	d := p.disk(target, false)
+	src, err := d.Open(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	out := bytes.Repeat([]byte{0xee}, int(src.Size()))
+	for e, err := range src.Extents(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := out[e.Off:][:e.Len]
+		if e.Zero {
+			clear(part)
+		} else if _, err := src.ReadAt(part, e.Off); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		off := rng.Int64N(src.Size())
+		part := make([]byte, rng.Int64N(300_000))
+		n, err := src.ReadAt(part, off)
+		if err != nil && !errors.Is(err, io.EOF) || !bytes.Equal(part[:n], out[off:][:n]) {
+			t.Fatalf("read of %d bytes at %d: %d, %v", len(part), off, n, err)
+		}
+	}
+	return out
+}
