@@ -35,13 +35,18 @@ func (t *totals) add(d *format.Disk) {
 
 // report tells what became of a machine.
 func (b *backup) report(p *format.Manifest, took time.Duration) error {
+	b.remarks(p)
+	return b.count(p, took)
+}
+
+// count tells what a point came to.
+func (b *backup) count(p *format.Manifest, took time.Duration) error {
 	b.total.Points = append(b.total.Points, p.Point.String())
 	var sum totals
 	for i := range p.Disks {
 		sum.add(&p.Disks[i])
 		b.total.add(&p.Disks[i])
 	}
-	b.remarks(p)
 	if b.app.Flags.JSON {
 		return b.app.Line(pointLine{"point", report.Of(p)})
 	}

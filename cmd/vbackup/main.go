@@ -20,9 +20,10 @@ func commands(app *cli.App) []*cobra.Command {
 		verifyCommand(app), checkCommand(app), rebuildCommand(app), statsCommand(app), dumpCommand(app), keyCommand(app),
 		pruneCommand(app), unlockCommand(app), forgetCommand(app), protectCommand(app), doctorCommand(app),
 		copyCommand(app), repairCommand(app), libvirtCommand(app),
+		importCommand(app),
 	}
 	for _, name := range []string{
-		"import", "vsphere",
+		"vsphere",
 	} {
 		all = append(all, cli.LaterCommand(name))
 	}

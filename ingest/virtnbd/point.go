@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -213,4 +214,19 @@ func (p *Point) sound(ctx context.Context, name string) error {
 	}
 	_, err = openImage(ctx, chain, false)
 	return err
+}
+
+// Look reads the headers of all that the point is made of, and says what is wrong with them.
+func (p *Point) Look(ctx context.Context) error {
+	var all error
+	for _, d := range p.disks() {
+		chain, err := p.set.chain(p.streams[d])
+		for _, st := range chain {
+			err = errors.Join(err, st.use(ctx))
+		}
+		if err != nil {
+			all = errors.Join(all, fmt.Errorf("disk %s: %w", d, err))
+		}
+	}
+	return all
 }
