@@ -140,7 +140,7 @@ func (i *importing) all(ctx context.Context, repo *index.Repository, sets []*vir
 			i.failed++
 			name := fmt.Sprintf("%s@%s", i.of(s), p.Time.Format(index.TimeLayout))
 			i.total.Failed = append(i.total.Failed, name)
-			i.codes = append(i.codes, i.app.Tell(ctx, fmt.Errorf("%s (%s): %w", name, strings.Join(p.Files(), ", "), err)))
+			i.codes = append(i.codes, i.app.Tell(ctx, wayOut(fmt.Errorf("%s (%s): %w", name, strings.Join(p.Files(), ", "), err))))
 			if !bad(err) {
 				break
 			}
@@ -160,10 +160,21 @@ func (i *importing) all(ctx context.Context, repo *index.Repository, sets []*vir
 	return cli.Told(cli.Failed)
 }
 
+// wayOut says what to do about an error of the set.
+func wayOut(err error) error {
+	switch {
+	case errors.Is(err, virtnbd.ErrUnsure), errors.Is(err, virtnbd.ErrTooLarge):
+		return cli.Hint(err, "restore it with virtnbdrestore, and take what comes out with: vbackup backup DISK=FILE")
+	case errors.Is(err, virtnbd.ErrDamaged), errors.Is(err, virtnbd.ErrMissing):
+		return cli.Hint(err, "put another copy of the file in its place, and import again: what is there is left out")
+	}
+	return err
+}
+
 // bad tells errors of the set from those of the repository.
 func bad(err error) bool {
 	return errors.Is(err, ingest.ErrSource) || errors.Is(err, virtnbd.ErrDamaged) || errors.Is(err, virtnbd.ErrMissing) ||
-		errors.Is(err, virtnbd.ErrUnsure) || errors.Is(err, cli.ErrAnomaly)
+		errors.Is(err, virtnbd.ErrUnsure) || errors.Is(err, virtnbd.ErrTooLarge)
 }
 
 // point imports one, unless it is there. One that lacks disks is imported again when they can be read now.

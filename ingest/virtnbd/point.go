@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"vbfs/index/format"
@@ -181,7 +180,7 @@ func (p *Point) In(points []*format.Manifest) (found *format.Manifest) {
 // Still tells whether disks that failed when the point was captured would fail again: it reads all that they are made of.
 // The error says why; nil is that one of them would not.
 func (p *Point) Still(ctx context.Context, m *format.Manifest) error {
-	var why []string
+	var why error
 	for i := range m.Disks {
 		d := &m.Disks[i]
 		if d.State != format.DiskFailed {
@@ -194,12 +193,9 @@ func (p *Point) Still(ctx context.Context, m *format.Manifest) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		why = append(why, fmt.Sprintf("disk %s: %v", d.Name, err))
+		why = errors.Join(why, fmt.Errorf("disk %s: %w", d.Name, err))
 	}
-	if why == nil {
-		return nil
-	}
-	return fmt.Errorf("%s", strings.Join(why, "; "))
+	return why
 }
 
 // sound reads all that a disk is made of.
