@@ -54,7 +54,9 @@ func holds(l *clitest.Lab, point string, want []byte) {
 	}
 }
 
-func day(i int) string { return began.Add(time.Duration(i) * 24 * time.Hour).Format("2006-01-02T15-04-05Z") }
+func day(i int) string {
+	return began.Add(time.Duration(i) * 24 * time.Hour).Format("2006-01-02T15-04-05Z")
+}
 
 func TestImport(t *testing.T) {
 	t.Parallel()
