@@ -78,7 +78,7 @@ func TestHandshakeDeadline(t *testing.T) {
 		start := time.Now()
 		c := dial(t, socket)
 		c.want(proto.OptInfo, proto.ExportRequest{}.Append(nil), proto.RepInfo, proto.RepInfo, proto.RepAck)
-		if d := time.Since(start); d > 2*time.Second {
+		if d := time.Since(start); d > 10*time.Second {
 			t.Errorf("answered after %v", d)
 		}
 	}
