@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"vbfs/index"
 	"vbfs/index/format"
 )
 
@@ -52,20 +53,37 @@ type Shot struct {
 // undoTime bounds how long Release and Settle may take each: a hypervisor that merges bitmaps or snapshots is slow.
 const undoTime = 10 * time.Minute
 
+func (r *run) wish(point format.UUID) Wish {
+	w := Wish{Repository: r.repo.ID(), Point: point, Level: r.level(), Points: complete(r.points, r.o.Machine)}
+	if !r.unfit && (w.Level == Inc || w.Level == Diff) {
+		w.Base = r.parent
+	}
+	return w
+}
+
+// Foresee gives the Wish that Run would have now, for a Source that tells what it would do. There is no point to come.
+func Foresee(ctx context.Context, repo *index.Repository, o Options) (Wish, error) {
+	r := &run{o: o, repo: repo}
+	if r.o.Level == "" {
+		r.o.Level = Auto
+	}
+	chosen, err := r.choose(ctx)
+	if err != nil {
+		return Wish{}, err
+	}
+	if r.parent, err = r.whole(ctx, chosen); err != nil {
+		return Wish{}, err
+	}
+	return r.wish(format.UUID{}), nil
+}
+
 // take holds the machine still, if it is one that can be, and takes over what is told of it.
 func (r *run) take(ctx context.Context) error {
 	m := &r.w.Manifest
 	if r.o.Source == nil {
 		return nil
 	}
-	w := Wish{Repository: r.repo.ID(), Point: m.Point, Level: m.Done, Points: complete(r.points, r.o.Machine)}
-	if m.Done == Inc || m.Done == Diff {
-		w.Base = r.parent
-		if r.unfit {
-			w.Base = nil
-		}
-	}
-	shot, err := r.o.Source.Take(ctx, w)
+	shot, err := r.o.Source.Take(ctx, r.wish(m.Point))
 	if err != nil {
 		return sourceError(err, "take %s", r.o.Machine)
 	}
