@@ -28,6 +28,16 @@ type Wish struct {
 	Points     []*format.Manifest // the machine's complete ones, from old to new: whose marks are still worth something
 }
 
+// A Plan is what a Machine would do with a disk, if it can tell beforehand.
+type Plan struct {
+	Disk     string // vda
+	Source   string // where it lies
+	Size     int64  // bytes; 0 when it is left out
+	Skip     string // why it would be left out
+	Changes  bool   // its changes alone would be read
+	Fallback string // why not, though they were asked for
+}
+
 // A Shot is a machine at one instant: it stays as it was then until Release.
 type Shot struct {
 	Time        time.Time // the instant; zero is that at which the run began

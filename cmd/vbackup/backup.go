@@ -102,7 +102,7 @@ func (b *backup) run(ctx context.Context, args []string) error {
 	}
 	return b.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
 		if b.dryRun {
-			return b.rehearse(ctx, repo, all)
+			return wayIn(b.rehearse(ctx, repo, all))
 		}
 		return b.captureAll(ctx, repo, all)
 	})

@@ -48,6 +48,10 @@ func TestLibvirtBackup(t *testing.T) {
 		t.Errorf("%v", p)
 	}
 	same("vda")
+	plan := l.Lines(l.OK("vbackup", "backup", "libvirt:web01", "--connect", h.URI(), "--json", "--dry-run", "--exclude", "vdb").Out)
+	if plan[0]["disk"] != "vda" || plan[0]["changes_only"] != true || plan[1]["skipped"] == nil || len(l.Points()) != 1 {
+		t.Errorf("%v", plan)
+	}
 	d.Write("vda", 7, 1<<20, 100_000)
 	d.Discard("vda", 2<<20, 1<<20)
 	d.Write("vdb", 8, 5, 10)
@@ -66,7 +70,7 @@ func TestLibvirtBackup(t *testing.T) {
 	h.Virsh("checkpoint-create-as", "web01", "theirs")
 	marks := l.Lines(l.OK("vbackup", "libvirt", "checkpoints", "web01", "--connect", h.URI(), "--json", "--remove").Out)
 	removed := 0
-	for _, m := range marks {
+	for _, m := range marks[:len(marks)-1] {
 		if m["removed"] == true {
 			removed++
 		}
@@ -96,7 +100,7 @@ func TestLibvirtRefusals(t *testing.T) {
 	}{
 		"no such domain":   {10, "no such domain: web02", []string{"libvirt:web02", "--connect", h.URI()}},
 		"no daemon":        {1, "VBACKUP", []string{"libvirt:web01", "--connect", "qemu:///system?socket=" + l.Path("none")}},
-		"no agent":         {1, "guest agent", []string{"libvirt:web01", "--connect", h.URI(), "--require-consistency", "filesystem"}},
+		"no guest":         {1, "consistency not reached", []string{"libvirt:web01", "--connect", h.URI(), "--require-consistency", "filesystem"}},
 		"no name":          {2, "needs a domain", []string{"libvirt:"}},
 		"name and all":     {2, "--all", []string{"libvirt:web01", "--all"}},
 		"all of files":     {2, "--all", []string{"--all", "x.raw"}},

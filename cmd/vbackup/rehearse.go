@@ -17,8 +17,10 @@ type plannedDisk struct {
 	Disk    string `json:"disk"`
 	Source  string `json:"source"`
 	Size    int64  `json:"size_bytes"`
-	Parent  string `json:"parent,omitempty"`  // name of the point
-	Skipped string `json:"skipped,omitempty"` // why it would be left out
+	Parent  string `json:"parent,omitempty"`   // name of the point
+	Skipped string `json:"skipped,omitempty"`  // why it would be left out
+	Changes bool   `json:"changes_only"`       // all else is unchanged since the parent
+	Why     string `json:"fallback,omitempty"` // why all would be read, though changes were asked for
 }
 
 // rehearse opens every source and stores nothing.
@@ -28,16 +30,16 @@ func (b *backup) rehearse(ctx context.Context, repo *index.Repository, all []mac
 		return err
 	}
 	for _, m := range all {
-		if err := b.rehearseMachine(ctx, points, m); err != nil {
+		if err := b.rehearseMachine(ctx, repo, points, m); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	return b.summary(0)
 }
 
-func (b *backup) rehearseMachine(ctx context.Context, points []*format.Manifest, m machine) error {
+func (b *backup) rehearseMachine(ctx context.Context, repo *index.Repository, points []*format.Manifest, m machine) error {
 	if m.whole != nil {
-		return cli.Later("--dry-run of %s", m)
+		return b.rehearseWhole(ctx, repo, m)
 	}
 	parent, err := index.Selector{Machine: m.name}.Find(points)
 	if err != nil && !errors.Is(err, index.ErrNoPoint) {
@@ -73,7 +75,12 @@ func (b *backup) tellPlan(p plannedDisk) error {
 		return b.app.Result("%s: would leave %s out: %s", p.Machine, p.Disk, p.Skipped)
 	}
 	after := "its first point"
-	if p.Parent != "" {
+	switch {
+	case p.Changes:
+		after = "what changed since " + p.Parent
+	case p.Why != "":
+		after = "in full: " + p.Why
+	case p.Parent != "":
 		after = "after " + p.Parent
 	}
 	return b.app.Result("%s: would capture %s, %s from %s, %s", p.Machine, p.Disk, cli.Size(p.Size), p.Source, after)

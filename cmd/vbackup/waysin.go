@@ -5,29 +5,31 @@ import (
 
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/ingest/libvirt"
 )
 
-// waysIn are the ways out of what keeps libvirt from us.
+// waysIn are the ways out of what keeps libvirt from us, with the exit code.
 var waysIn = []struct {
 	err  error
+	code int
 	hint string
 }{
-	{hyper.ErrNoSocket, "start libvirtd there, or name another one with --connect"},
-	{hyper.ErrDenied, "run as root or in the group libvirt, or name an account that may with --connect"},
-	{hyper.ErrCertificate, "see virt-pki-validate(1); --connect 'qemu+tls://HOST/system?pkipath=DIR' names the certificates"},
-	{hyper.ErrHostKey, "look at the host's key with ssh and accept it there first"},
-	{hyper.ErrNoAgent, "start qemu-guest-agent in the guest, or be content with less than --require-consistency asks"},
-	{hyper.ErrNoCheckpoint, "list them with: vbackup libvirt checkpoints DOMAIN"},
+	{hyper.ErrNoDomain, cli.NotFound, "list what there is with: vbackup libvirt ls"},
+	{hyper.ErrNoSocket, cli.Failed, "start libvirtd there, or name another one with --connect"},
+	{hyper.ErrDenied, cli.Failed, "run as root or in the group libvirt, or name an account that may with --connect"},
+	{hyper.ErrCertificate, cli.Failed, "see virt-pki-validate(1); --connect 'qemu+tls://HOST/system?pkipath=DIR' names the certificates"},
+	{hyper.ErrHostKey, cli.Failed, "look at the host's key with ssh and accept it there first"},
+	{libvirt.ErrBusy, cli.Locked, "try again when that has ended"},
+	{libvirt.ErrScratch, cli.Failed, "make room there, or name another directory with --scratch: nothing is lost"},
+	{libvirt.ErrConsistency, cli.Failed, "see to the guest's agent, or be content with less than --require-consistency asks"},
+	{libvirt.ErrRights, cli.Failed, "run as root"},
 }
 
 // wayIn says what to do about an error of libvirt.
 func wayIn(err error) error {
-	if errors.Is(err, hyper.ErrNoDomain) {
-		return cli.Missing(err, "list what there is with: vbackup libvirt ls")
-	}
 	for _, w := range waysIn {
 		if errors.Is(err, w.err) {
-			return cli.Hint(err, "%s", w.hint)
+			return cli.Exit(err, w.code, w.hint)
 		}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/index"
 	"vbfs/ingest"
 	"vbfs/ingest/libvirt"
 )
@@ -115,6 +116,39 @@ func (b *backup) meet(ctx context.Context, m *machine) error {
 		Scratch: b.whole.scratch, State: state, Freeze: b.whole.freeze, Consistency: b.whole.consistency, Pause: b.whole.pause,
 		Skip: b.skip,
 	})
+	return nil
+}
+
+// A rehearsable machine tells what would be done with it.
+type rehearsable interface {
+	ingest.Machine
+	Rehearse(ctx context.Context, w ingest.Wish) ([]ingest.Plan, error)
+}
+
+// rehearseWhole tells what would be read of a machine that is captured whole.
+func (b *backup) rehearseWhole(ctx context.Context, repo *index.Repository, m machine) error {
+	if err := b.meet(ctx, &m); err != nil {
+		return err
+	}
+	w, err := ingest.Foresee(ctx, repo, ingest.Options{Machine: m.name, Level: b.level, Source: m.source})
+	if err != nil {
+		return err
+	}
+	plan, err := m.source.Rehearse(ctx, w)
+	if err != nil {
+		return err
+	}
+	for _, d := range plan {
+		p := plannedDisk{
+			Type: "plan", Machine: m.name, Disk: d.Disk, Source: d.Source, Size: d.Size, Skipped: d.Skip, Changes: d.Changes, Why: d.Fallback,
+		}
+		if w.Base != nil {
+			p.Parent = w.Base.Name
+		}
+		if err := b.tellPlan(p); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -51,12 +51,12 @@ func Hint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...), 0}
 }
 
-// Missing is Hint for what is not there: it makes the exit code NotFound.
-func Missing(err error, format string, args ...any) error {
+// Exit is Hint for an error that has an exit code of its own.
+func Exit(err error, code int, hint string) error {
 	if err == nil {
 		return nil
 	}
-	return &hinted{err, fmt.Sprintf(format, args...), NotFound}
+	return &hinted{err, hint, code}
 }
 
 // A failure is an error as it leaves the program.
