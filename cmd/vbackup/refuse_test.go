@@ -112,7 +112,7 @@ func TestLater(t *testing.T) {
 	t.Parallel()
 	l := clitest.NewPlain(t)
 	for _, args := range [][]string{
-		{"import", "virtnbdbackup", "x"},
+		{"import", "ghettovcb", "x"},
 		{"vsphere", "ls"}, {"backup", "vsphere:a/b"}, {"backup", "libvirt:web01", "--server", "x"}, {"restore", "web01", "vsphere:x"}, {"restore", "a", "b", "--delta"},
 		{"restore", "a", "b", "--storage", "x"},
 	} {
