@@ -25,7 +25,10 @@ func (o Options) withDefaults() Options {
 // Copy restores an image to a target, and closes the target, whatever happens. When it returns nil, the target is
 // complete and durable; otherwise, see Target.Close.
 func Copy(ctx context.Context, img Image, t Target, o Options) error {
-	err := fill(ctx, img, t, o.withDefaults())
+	err := Fill(ctx, img, t, o)
+	if err == nil {
+		err = t.Sync()
+	}
 	if e := t.Close(); err == nil {
 		err = e
 	} else if e != nil {
@@ -34,13 +37,23 @@ func Copy(ctx context.Context, img Image, t Target, o Options) error {
 	return err
 }
 
-func fill(ctx context.Context, img Image, t Target, o Options) error {
+// Fill is Copy without its end: the caller calls Sync, after which the target is complete and durable, and Close. So
+// several targets take effect together, when all are filled.
+func Fill(ctx context.Context, img Image, t Target, o Options) error {
+	o = o.withDefaults()
 	again, ok := t.(Rereader)
 	if o.Verify && !ok {
 		return ErrNoReread
 	}
-	w := writer{img, t, o.Progress}
-	if err := each(ctx, img, o.Workers, w.put); err != nil {
+	put := writer{img, t, o.Progress}.put
+	if o.Compare {
+		stored, ok := t.(io.ReaderAt)
+		if !ok {
+			return ErrNoReread
+		}
+		put = newComparer(img, t, stored, o.Progress).put
+	}
+	if err := each(ctx, img, o, put); err != nil {
 		return err
 	}
 	if o.Verify {
@@ -51,19 +64,23 @@ func fill(ctx context.Context, img Image, t Target, o Options) error {
 	if ctx.Err() != nil { // a restore that was called off does not take effect
 		return context.Cause(ctx)
 	}
-	return t.Sync()
+	return nil
 }
 
-// each gives every chunk of the image to one of several workers, in order of offset. Each worker has a buffer of
-// chunkSize. The first error ends it.
-func each(ctx context.Context, img Image, workers int, do func(r run, buf []byte) error) error {
+// each gives every chunk of the image to one of several workers, in order of offset, but for those that are there. Each
+// worker has a buffer of chunkSize. The first error ends it.
+func each(ctx context.Context, img Image, o Options, do func(ctx context.Context, r run, buf []byte) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	work := make(chan run, workers)
+	work := make(chan run, o.Workers)
 	g.Go(func() error {
 		defer close(work)
-		for r, err := range chunks(ctx, img) {
+		for r, err := range chunks(ctx, img, o.Where) {
 			if err != nil {
 				return err
+			}
+			if r.same {
+				o.Progress.skip(r)
+				continue
 			}
 			select {
 			case work <- r:
@@ -73,14 +90,14 @@ func each(ctx context.Context, img Image, workers int, do func(r run, buf []byte
 		}
 		return nil
 	})
-	for range workers {
+	for range o.Workers {
 		g.Go(func() error {
 			buf := make([]byte, chunkSize)
 			for r := range work {
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
-				if err := do(r, buf); err != nil {
+				if err := do(ctx, r, buf); err != nil {
 					return err
 				}
 			}
@@ -97,17 +114,25 @@ type writer struct {
 	progress *Progress
 }
 
-func (w writer) put(r run, buf []byte) error {
+func (w writer) put(_ context.Context, r run, buf []byte) error {
+	p := buf[:0]
+	if r.data {
+		p = buf[:r.n]
+		if err := readFull(w.img, p, r.off); err != nil {
+			return fmt.Errorf("image: %w", err)
+		}
+	}
+	return w.write(r, p)
+}
+
+// write puts a run, whose bytes are p if it is one of data.
+func (w writer) write(r run, p []byte) error {
 	if !r.data {
 		if err := w.target.Zero(r.off, r.n); err != nil {
 			return fmt.Errorf("zero %d bytes at %d: %w", r.n, r.off, err)
 		}
 		w.progress.Zero.Add(r.n)
 		return nil
-	}
-	p := buf[:r.n]
-	if err := readFull(w.img, p, r.off); err != nil {
-		return fmt.Errorf("image: %w", err)
 	}
 	n, err := w.target.WriteAt(p, r.off)
 	if err == nil && n < len(p) {
@@ -118,6 +143,16 @@ func (w writer) put(r run, buf []byte) error {
 	}
 	w.progress.Data.Add(r.n)
 	return nil
+}
+
+// skip counts a run that need not be written.
+func (p *Progress) skip(r run) {
+	if r.data {
+		p.Data.Add(r.n)
+	} else {
+		p.Zero.Add(r.n)
+	}
+	p.Same.Add(r.n)
 }
 
 // readFull fills p, or is an error: bytes that are missing are never taken for zeros.

@@ -69,13 +69,22 @@ type Options struct {
 	// Verify compares the target with the image before it gets its name.
 	Verify bool
 
+	// Compare reads what the target holds and writes only what differs. The target must be an io.ReaderAt; if it is an
+	// Image, what it calls a hole is not read.
+	Compare bool
+
+	// Where tells the ranges outside of which the target is known to hold what the image has: nothing is read or written
+	// there. nil is everywhere.
+	Where *Marks
+
 	// Progress counts what is done, while it is done. nil is: nobody wants to know.
 	Progress *Progress
 }
 
-// Progress counts bytes. What they amount to in the end, Survey tells.
+// Progress counts bytes. What Data and Zero amount to in the end, Survey tells.
 type Progress struct {
-	Data     atomic.Int64 // written
-	Zero     atomic.Int64 // zeroed
+	Data     atomic.Int64 // of the image's data, done
+	Zero     atomic.Int64 // of its zeros, done
+	Same     atomic.Int64 // of both: not written, for the target has them
 	Verified atomic.Int64 // compared, data and zeros
 }

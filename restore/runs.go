@@ -18,6 +18,7 @@ const (
 type run struct {
 	off, n int64
 	data   bool
+	same   bool // known to be there
 }
 
 func (r run) end() int64 { return r.off + r.n }
@@ -82,14 +83,37 @@ func extentAt(img Image, off int64) (run, error) {
 	if n <= 0 || n > left || n < left && n%Granule != 0 {
 		return run{}, fmt.Errorf("%w: extent of %d bytes at %d of %d", ErrImage, n, off, img.Size())
 	}
-	return run{off, n, data}, nil
+	return run{off: off, n: n, data: data}, nil
 }
 
-// chunks yields the runs again, those of data cut at multiples of chunkSize.
-func chunks(ctx context.Context, img Image) iter.Seq2[run, error] {
+// marked yields the runs cut where marks begin and end, for what lies outside of them is there. nil marks everything.
+func marked(ctx context.Context, img Image, where *Marks) iter.Seq2[run, error] {
+	if where == nil {
+		return runs(ctx, img)
+	}
 	return func(yield func(run, error) bool) {
 		for r, err := range runs(ctx, img) {
-			if err != nil || !r.data {
+			for err == nil && r.n > 0 {
+				n, in := where.at(r.off)
+				n = min(n, r.n)
+				if !yield(run{r.off, n, r.data, !in}, nil) {
+					return
+				}
+				r.off, r.n = r.off+n, r.n-n
+			}
+			if err != nil {
+				yield(run{}, err)
+				return
+			}
+		}
+	}
+}
+
+// chunks yields the marked runs again, those of data cut at multiples of chunkSize.
+func chunks(ctx context.Context, img Image, where *Marks) iter.Seq2[run, error] {
+	return func(yield func(run, error) bool) {
+		for r, err := range marked(ctx, img, where) {
+			if err != nil || !r.data || r.same {
 				if !yield(r, err) {
 					return
 				}
@@ -97,10 +121,10 @@ func chunks(ctx context.Context, img Image) iter.Seq2[run, error] {
 			}
 			for r.n > 0 {
 				n := min(r.n, chunkSize-r.off%chunkSize)
-				if !yield(run{r.off, n, true}, nil) {
+				if !yield(run{off: r.off, n: n, data: true}, nil) {
 					return
 				}
-				r = run{r.off + n, r.n - n, true}
+				r.off, r.n = r.off+n, r.n-n
 			}
 		}
 	}

@@ -18,7 +18,7 @@ type part struct {
 // CopyStream restores an image to what takes bytes in order only: zeros are written out. What is written when it fails
 // cannot be taken back. A Write that blocks holds up the end of a cancelled restore.
 func CopyStream(ctx context.Context, img Image, w io.Writer, o Options) error {
-	if o.Verify {
+	if o.Verify || o.Compare {
 		return ErrNoReread
 	}
 	o = o.withDefaults()
@@ -48,7 +48,7 @@ func CopyStream(ctx context.Context, img Image, w io.Writer, o Options) error {
 
 // readAhead queues the parts of the image in order, and has those of data read.
 func readAhead(ctx context.Context, g *errgroup.Group, img Image, order chan<- part, free <-chan []byte) error {
-	for r, err := range chunks(ctx, img) {
+	for r, err := range chunks(ctx, img, nil) {
 		if err != nil {
 			return err
 		}

@@ -23,9 +23,10 @@ func reread(ctx context.Context, img Image, t Rereader, o Options) error {
 // found first. If stored has extents, as an Image has, its holes are not read.
 func Verify(ctx context.Context, img Image, stored io.ReaderAt, o Options) error {
 	o = o.withDefaults()
+	o.Where = nil // of all
 	buffers := sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }}
 	v := verifier{img, stored, o.Progress}
-	return each(ctx, img, o.Workers, func(r run, want []byte) error {
+	return each(ctx, img, o, func(ctx context.Context, r run, want []byte) error {
 		got := buffers.Get().(*[]byte)
 		defer buffers.Put(got)
 		return v.check(ctx, r, want, *got)

@@ -81,7 +81,7 @@ func (t *Target) Zero(off, n int64) error { return nil }
 
 // Reread gives what another qemu-nbd finds in the file.
 func (t *Target) Reread(ctx context.Context) (io.ReaderAt, error) {
-	if err := t.finish(); err != nil {
+	if err := t.Finish(); err != nil {
 		return nil, err
 	}
 	if err := t.serve(ctx, qemu.ServeOptions{}); err != nil {
@@ -90,8 +90,8 @@ func (t *Target) Reread(ctx context.Context) (io.ReaderAt, error) {
 	return t.disk, nil
 }
 
-// finish ends the server and makes the file durable.
-func (t *Target) finish() error {
+// Finish ends the writing and makes the file durable, without its name.
+func (t *Target) Finish() error {
 	if err := t.end(); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (t *Target) finish() error {
 
 // Sync makes the image durable and gives it its name.
 func (t *Target) Sync() error {
-	if err := t.finish(); err != nil {
+	if err := t.Finish(); err != nil {
 		return err
 	}
 	return t.stage.Commit()

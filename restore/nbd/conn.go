@@ -22,15 +22,16 @@ type conn struct {
 	failed  error // why h was closed; nil while it is usable
 	export  export
 	timeout time.Duration
+	bitmap  string
 }
 
 // dial connects, with deadline and cancellation, and learns what the export is.
-func dial(ctx context.Context, uri string, timeout time.Duration) (*conn, error) {
+func dial(ctx context.Context, uri string, opts Options) (*conn, error) {
 	h, err := libnbd.Create()
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{h: h, timeout: timeout}
+	c := &conn{h: h, timeout: opts.Timeout, bitmap: opts.Bitmap}
 	if err := c.connect(ctx, uri); err != nil {
 		c.close()
 		return nil, err
@@ -44,6 +45,11 @@ func (c *conn) connect(ctx context.Context, uri string) error {
 	}
 	if err := c.h.AddMetaContext(libnbd.CONTEXT_BASE_ALLOCATION); err != nil {
 		return err
+	}
+	if c.bitmap != "" {
+		if err := c.h.AddMetaContext(dirtyContext + c.bitmap); err != nil {
+			return err
+		}
 	}
 	if err := c.h.AioConnectUri(uri); err != nil {
 		return err

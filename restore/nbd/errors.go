@@ -10,6 +10,9 @@ var (
 	// ErrTimeout: the server gave no sign of life for Options.Timeout.
 	ErrTimeout = errors.New("server does not answer")
 
+	// ErrNoBitmap: the server does not offer the dirty bitmap.
+	ErrNoBitmap = errors.New("no such dirty bitmap")
+
 	// ErrClosed: the Target was closed.
 	ErrClosed = errors.New("target is closed")
 )

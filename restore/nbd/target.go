@@ -17,6 +17,9 @@ type Options struct {
 
 	// Timeout is how long a server may give no sign of life before the call that waits for it fails. 0 is 60 s.
 	Timeout time.Duration
+
+	// Bitmap is a dirty bitmap of QEMU's that Dirty reads. Empty is none.
+	Bitmap string
 }
 
 const (
@@ -45,6 +48,7 @@ type Target struct {
 var (
 	_ restore.Target   = (*Target)(nil)
 	_ restore.Rereader = (*Target)(nil)
+	_ restore.Image    = (*Target)(nil)
 )
 
 // Open connects to an export that a disk is to be restored to.
@@ -84,7 +88,7 @@ func (t *Target) check(ctx context.Context, spec restore.Spec) error {
 // Connect connects to an export and asks nothing of it: for ReadAt, or when it is known that it may be written to.
 func Connect(ctx context.Context, uri string, opts Options) (*Target, error) {
 	opts = opts.withDefaults()
-	first, err := dial(ctx, uri, opts.Timeout)
+	first, err := dial(ctx, uri, opts)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", uri, err)
 	}
@@ -95,7 +99,7 @@ func Connect(ctx context.Context, uri string, opts Options) (*Target, error) {
 	t := &Target{uri: uri, export: first.export, idle: make(chan *conn, n)}
 	t.idle <- first
 	for len(t.idle) < n {
-		if err := t.grow(ctx, opts.Timeout); err != nil {
+		if err := t.grow(ctx, opts); err != nil {
 			err = fmt.Errorf("connection %d of %d to %s: %w", len(t.idle)+1, n, uri, err)
 			for len(t.idle) > 0 {
 				(<-t.idle).close()
@@ -107,8 +111,8 @@ func Connect(ctx context.Context, uri string, opts Options) (*Target, error) {
 }
 
 // grow adds a connection, which must see the same export as the first.
-func (t *Target) grow(ctx context.Context, timeout time.Duration) error {
-	c, err := dial(ctx, t.uri, timeout)
+func (t *Target) grow(ctx context.Context, opts Options) error {
+	c, err := dial(ctx, t.uri, opts)
 	if err != nil {
 		return err
 	}
@@ -143,6 +147,9 @@ func (t *Target) Zero(off, n int64) error {
 	return nil
 }
 
+// Size is the export's length in bytes.
+func (t *Target) Size() int64 { return t.export.size }
+
 // ReadAt implements io.ReaderAt: what the server holds.
 func (t *Target) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off > t.export.size {
@@ -158,12 +165,12 @@ func (t *Target) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Reread gives what the server holds after a flush.
+// Reread gives what the server holds after a flush. All of it is to be read: what any server calls a hole proves nothing.
 func (t *Target) Reread(context.Context) (io.ReaderAt, error) {
 	if err := t.Sync(); err != nil {
 		return nil, err
 	}
-	return t, nil
+	return struct{ io.ReaderAt }{t}, nil
 }
 
 // Sync has the server make all that was written durable. With several connections one flush is for all: NBD

@@ -60,6 +60,9 @@ func (t *Target) Reread(context.Context) (io.ReaderAt, error) {
 	return stored{t.file, t.size}, nil
 }
 
+// Finish makes the file durable, without its name.
+func (t *Target) Finish() error { return t.file.Sync() }
+
 // Sync makes the file durable and gives it its name.
 func (t *Target) Sync() error {
 	if err := t.file.Sync(); err != nil {

@@ -28,7 +28,7 @@ func New(path string, spec restore.Spec) (*Stage, error) {
 		return nil, err
 	}
 	parent := filepath.Dir(final)
-	if err := checkSpace(parent, spec.Data); err != nil {
+	if err := CheckSpace(parent, spec.Data); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	dir, err := os.MkdirTemp(parent, ".restoring-*")
@@ -62,8 +62,8 @@ func destination(path string, overwrite bool) (final string, old fs.FileInfo, er
 	return final, old, nil
 }
 
-// checkSpace compares the file system's free bytes with those needed.
-func checkSpace(dir string, need int64) error {
+// CheckSpace compares the file system's free bytes with those needed, or says ErrNoSpace.
+func CheckSpace(dir string, need int64) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return &fs.PathError{Op: "statfs", Path: dir, Err: err}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vbfs/cmd/internal/cli"
+	hyper "vbfs/hyper/libvirt"
+	"vbfs/hyper/qemu"
+	"vbfs/index"
+	"vbfs/index/format"
+	"vbfs/restore"
+	"vbfs/restore/libvirt"
+)
+
+// libvirt restores a machine, or one disk of it.
+func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *format.Manifest, disk string) error {
+	if disk != "" && !r.overwrite {
+		return cli.Usage("one disk alone is restored to a machine that is there: say --overwrite, and name the machine with --name")
+	}
+	m, err := machineOf(ctx, repo, p, disk)
+	if err != nil {
+		return err
+	}
+	conn, err := hyper.Dial(ctx, r.machine.connect)
+	if err != nil {
+		return wayIn(err)
+	}
+	defer conn.Close()
+	o := libvirt.Options{
+		Name: r.machine.name, Storage: r.machine.storage, Format: r.format, IDs: r.machine.ids(), Delta: r.machine.delta,
+		Verify: r.verify, Progress: new(libvirt.Progress),
+	}
+	bring := libvirt.New
+	if r.overwrite {
+		bring = libvirt.Over
+	}
+	start := time.Now()
+	var made *libvirt.Result
+	err = r.app.During(r.work(m, o.Progress), func() (err error) {
+		made, err = bring(ctx, conn, m, o)
+		return err
+	})
+	if err != nil {
+		return machineWayOut(fmt.Errorf("restore %s@%s to libvirt: %w", p.MachineName, p.Name, err))
+	}
+	if err := r.machineSummary(p, made, time.Since(start)); err != nil {
+		return err
+	}
+	return r.missing(ctx, p, disk)
+}
+
+// machineOf opens the images of a point, or one of them.
+func machineOf(ctx context.Context, repo *index.Repository, p *format.Manifest, disk string) (m libvirt.Machine, err error) {
+	m = libvirt.Machine{Repository: repo.ID(), Point: p, Alone: disk != ""}
+	for i := range p.Disks {
+		d := &p.Disks[i]
+		if disk != "" && d.Name != disk || disk == "" && !d.HasImage() {
+			continue
+		}
+		img, err := repo.Image(p, d.Name)
+		if err != nil {
+			return m, err
+		}
+		amount, err := restore.Survey(ctx, img)
+		if err != nil {
+			return m, err
+		}
+		m.Disks = append(m.Disks, libvirt.Disk{Record: d, Image: img, Amount: amount})
+	}
+	if disk != "" && len(m.Disks) == 0 {
+		_, err := repo.Image(p, disk) // which says that there is none
+		return m, err
+	}
+	return m, nil
+}
+
+// work is the bytes of data to be written, and of all to be read back.
+func (r *restoring) work(m libvirt.Machine, p *libvirt.Progress) cli.Work {
+	total := int64(0)
+	for _, d := range m.Disks {
+		total += d.Amount.Data
+		if r.verify {
+			total += d.Amount.Data + d.Amount.Zero
+		}
+	}
+	return cli.Work{Name: m.Point.MachineName, Total: func() int64 { return total }, Done: p.Done}
+}
+
+// missing tells of disks that the point failed to capture: the machine is there without them.
+func (r *restoring) missing(ctx context.Context, p *format.Manifest, disk string) error {
+	if p.Complete() || disk != "" {
+		return nil
+	}
+	for i := range p.Disks {
+		if d := &p.Disks[i]; d.State == format.DiskFailed {
+			r.app.Tell(ctx, fmt.Errorf("disk %s is not restored: the point does not have it: %s", d.Name, d.Reason))
+		}
+	}
+	return cli.Told(cli.Partly)
+}
+
+func (r *restoring) machineSummary(p *format.Manifest, made *libvirt.Result, took time.Duration) error {
+	for _, n := range made.Notes {
+		r.app.Warn("%s: %s", made.Name, n)
+	}
+	if r.app.Flags.JSON {
+		return r.app.Line(restoredLineOf(p, made, r.verify, took))
+	}
+	verified := ""
+	if r.verify {
+		verified = " and verified"
+	}
+	for _, d := range made.Disks {
+		r.app.Say("%s %s to %s: %s, of which %s data; %s were written", d.Name, d.How, d.Path, cli.Size(d.Size), cli.Size(d.Data), cli.Size(d.Written))
+	}
+	r.app.Say("restored%s %s@%s to the domain %s (%s), which is shut off, in %s", verified, p.MachineName, p.Name, made.Name, made.UUID, cli.Took(took))
+	return nil
+}
+
+// A restoredLine is the summary of a restored machine.
+type restoredLine struct {
+	Type     string         `json:"type"`
+	Point    string         `json:"point"`
+	Domain   string         `json:"domain"`
+	UUID     string         `json:"uuid"`
+	Disks    []restoredDisk `json:"disks"`
+	Verified bool           `json:"verified"`
+	Seconds  float64        `json:"seconds"`
+	Warnings []string       `json:"warnings,omitempty"`
+}
+
+type restoredDisk struct {
+	Name    string `json:"name"`
+	Path    string `json:"path"`
+	Format  string `json:"format"`
+	How     string `json:"how"`
+	Size    int64  `json:"size_bytes"`
+	Data    int64  `json:"data_bytes"`
+	Written int64  `json:"written_bytes"`
+}
+
+func restoredLineOf(p *format.Manifest, made *libvirt.Result, verified bool, took time.Duration) restoredLine {
+	l := restoredLine{Type: "summary", Point: p.Point.String(), Domain: made.Name, UUID: made.UUID, Verified: verified,
+		Seconds: took.Seconds(), Warnings: made.Notes}
+	for _, d := range made.Disks {
+		l.Disks = append(l.Disks, restoredDisk{d.Name, d.Path, d.Format, d.How, d.Size, d.Data, d.Written})
+	}
+	return l
+}
+
+// machineWaysOut of what hinders the restore of a machine.
+var machineWaysOut = []struct {
+	err  error
+	hint string
+}{
+	{libvirt.ErrHalf, "restore it again before the machine is started"},
+	{libvirt.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET; machines of other hypervisors become libvirt's in a later release"},
+	{libvirt.ErrDomainExists, "give another one with --name, leave --keep-ids out, or put the machine that is there back with --overwrite"},
+	{libvirt.ErrRuns, "shut it down first, with: virsh shutdown; or make another machine with --name and --storage"},
+	{libvirt.ErrSnapshots, "or make another machine of the point with --name and --storage"},
+	{libvirt.ErrOther, "restore a new machine with --name and --storage, or that disk to a file"},
+	{libvirt.ErrRemote, "run vbackup on that host, with the repository within reach, or restore disks to an NBD server there"},
+	{libvirt.ErrNoStorage, "name a directory that exists, as in --storage /var/lib/libvirt/images, or an active pool of type dir, fs or netfs"},
+	{qemu.ErrInUse, "shut down the machine that has it"},
+	{restore.ErrExists, "take another --name or --storage: files that are there are never replaced by a new machine's"},
+	{restore.ErrNoSpace, "make room there, or take another --storage; --overwrite --delta needs no room for second copies"},
+}
+
+func machineWayOut(err error) error {
+	for _, w := range machineWaysOut {
+		if errors.Is(err, w.err) {
+			return cli.Hint(err, "%s", w.hint)
+		}
+	}
+	return wayIn(wayOut(err))
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"vbfs/cmd/internal/cli"
+	"vbfs/restore/libvirt"
+)
+
+// toLibvirt is the target that is a machine of libvirt's.
+const toLibvirt = "libvirt:"
+
+// machineFlags say what a machine becomes that is restored whole.
+type machineFlags struct {
+	connect string
+	name    string
+	storage string
+	delta   bool
+	keepIDs bool
+	newIDs  bool
+}
+
+func (m *machineFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&m.connect, "connect", "", "libvirt at this `URI` (default qemu:///system)")
+	f.StringVar(&m.name, "name", "", "of the machine (default as it was)")
+	f.StringVar(&m.storage, "storage", "", "directory, named with a slash, or storage pool for a new machine's images")
+	f.BoolVar(&m.delta, "delta", false, "with --overwrite: write what differs, into the images as they are")
+	f.BoolVar(&m.keepIDs, "keep-ids", false, "keep the machine's UUID and network addresses under another name, too")
+	f.BoolVar(&m.newIDs, "new-ids", false, "give the machine a new UUID and new network addresses in any case")
+}
+
+// check refuses what does not go together.
+func (m *machineFlags) check(to, format string, overwrite bool) error {
+	if !strings.HasPrefix(to, toLibvirt) {
+		if *m != (machineFlags{}) {
+			return cli.Usage("--connect, --name, --storage, --delta, --keep-ids and --new-ids are for the target libvirt:")
+		}
+		return nil
+	}
+	switch {
+	case to != toLibvirt:
+		return cli.Usage("the target is libvirt: alone: name the machine with --name %s", strings.TrimPrefix(to, toLibvirt))
+	case m.keepIDs && m.newIDs:
+		return cli.Usage("--keep-ids and --new-ids are each other's opposite")
+	case m.delta && !overwrite:
+		return cli.Usage("--delta writes into a machine that is there: say --overwrite with it")
+	case overwrite && (m.storage != "" || format != "" || m.keepIDs || m.newIDs):
+		return cli.Usage("with --overwrite the machine stays where and what it is: leave --storage, --format, --keep-ids and --new-ids out")
+	case !overwrite && m.storage == "":
+		return cli.Usage("a new machine's images need a place: name a directory or a storage pool with --storage; or --overwrite the machine that is there")
+	case format != "" && !slices.Contains([]string{"raw", "qcow2"}, format):
+		return cli.Usage("images of a machine are raw or qcow2, not %s", format)
+	}
+	return nil
+}
+
+// ids is what becomes of the machine's IDs.
+func (m *machineFlags) ids() libvirt.IDs {
+	switch {
+	case m.keepIDs:
+		return libvirt.KeepIDs
+	case m.newIDs:
+		return libvirt.NewIDs
+	}
+	return libvirt.AutoIDs
+}

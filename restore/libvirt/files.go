@@ -1,0 +1,88 @@
+package libvirt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"libvirt.org/go/libvirtxml"
+
+	"vbfs/restore/stage"
+
+	"vbfs/restore"
+)
+
+// putFile makes a file that is not there, durable and complete.
+func putFile(path string, content []byte, overwrite bool) error {
+	st, err := stage.New(path, restore.Spec{Data: int64(len(content)), Overwrite: overwrite})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	f, err := os.OpenFile(st.Path(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return st.Commit()
+}
+
+// A put is a recorded file on its way back.
+type put struct {
+	kind, path string
+	content    []byte
+}
+
+// files chooses where the machine's recorded files go: a kernel, firmware and the like that is there as it was recorded
+// stays where it is. Of firmware, the host's own, newer or older, does as well.
+func (n *newMachine) files() (puts []put) {
+	for _, f := range bootFiles(n.recorded.OS) {
+		content := n.m.config(f.kind)
+		if *f.path == "" || content == nil {
+			continue
+		}
+		there, err := os.ReadFile(*f.path)
+		if err == nil && (f.kind == kindLoader || bytes.Equal(there, content)) {
+			continue
+		}
+		puts = append(puts, put{f.kind, n.storage.path(n.name + "-" + filepath.Base(*f.path)), content})
+	}
+	if content := n.m.config(kindNVRAM); content != nil {
+		puts = append(puts, put{kindNVRAM, n.nvram(nvramPath(n.recorded.OS)), content})
+	}
+	return puts
+}
+
+// nvram is where the firmware's variables go: to where they were, if nothing is there; else beside them or the disks, under
+// the new name.
+func (n *newMachine) nvram(recorded string) string {
+	dir, base := filepath.Dir(recorded), n.name+"_VARS.fd"
+	if recorded == "" || !filepath.IsAbs(recorded) || !n.has(hasFile, dir) {
+		return n.storage.path(base)
+	}
+	for _, path := range []string{recorded, filepath.Join(dir, base)} {
+		if (path != recorded || !n.fresh) && !n.has(hasFile, path) {
+			return path
+		}
+	}
+	return n.storage.path(base)
+}
+
+// tpmVersion is that of the machine's emulated TPM, by the name of its directory; empty if there is none.
+func tpmVersion(dom *libvirtxml.Domain) string {
+	for _, t := range dom.Devices.TPMs {
+		switch b := t.Backend; {
+		case b == nil || b.Emulator == nil:
+		case b.Emulator.Version == "1.2":
+			return "tpm1.2"
+		default:
+			return "tpm2"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,231 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+	"libvirt.org/go/libvirtxml"
+
+	hyper "vbfs/hyper/libvirt"
+	"vbfs/hyper/qemu"
+	"vbfs/restore/stage"
+)
+
+// A newMachine is one on its way.
+type newMachine struct {
+	conn     *hyper.Conn
+	m        Machine
+	o        Options
+	recorded *libvirtxml.Domain
+	storage  *storage
+	name     string
+	uuid     string
+	fresh    bool
+	networks map[string]bool // those of the recorded machine that are active here
+	undo     undo
+}
+
+// New makes a machine of a point: its disks, the files that it starts from, its definition. When it fails, what it made is
+// gone; what was there before is never touched.
+func New(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Result, err error) {
+	n := &newMachine{conn: conn, m: m, o: o}
+	if err := n.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { err = n.undo.unless(ctx, err) }()
+	jobs, err := n.images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	xml, notes, err := n.definition(jobs)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.define(ctx, xml); err != nil {
+		return nil, err
+	}
+	r = &Result{Name: n.name, UUID: n.uuid, Notes: append(notes, n.storage.refresh(ctx, conn)...)}
+	for _, j := range jobs {
+		r.Disks = append(r.Disks, j.restored())
+	}
+	return r, nil
+}
+
+// begin finds out what is to be made, and refuses what cannot be.
+func (n *newMachine) begin(ctx context.Context) (err error) {
+	text := n.m.config(kindDomain)
+	switch {
+	case text == nil:
+		return fmt.Errorf("%s: %w", n.m.Point.Name, ErrNoDefinition)
+	case n.conn.Remote():
+		return fmt.Errorf("images on %s: %w", n.conn.Host(), ErrRemote)
+	case len(n.m.Disks) == 0:
+		return fmt.Errorf("%s: %w", n.m.Point.Name, ErrNoDisk)
+	}
+	if n.recorded, err = parse(string(text)); err != nil {
+		return err
+	}
+	if err := n.identify(ctx); err != nil {
+		return err
+	}
+	if n.storage, err = findStorage(ctx, n.conn, n.o.Storage); err != nil {
+		return err
+	}
+	if err := n.look(ctx); err != nil {
+		return err
+	}
+	return stage.CheckSpace(n.storage.dir, n.m.data())
+}
+
+// identify chooses the machine's name and IDs.
+func (n *newMachine) identify(ctx context.Context) error {
+	n.name, n.uuid = n.recorded.Name, n.recorded.UUID
+	if n.o.Name != "" {
+		n.name = n.o.Name
+	}
+	if taken, err := n.taken(ctx, n.name); err != nil {
+		return err
+	} else if taken {
+		return fmt.Errorf("%s: %w", n.name, ErrDomainExists)
+	}
+	taken, err := n.taken(ctx, n.uuid)
+	if err != nil {
+		return err
+	}
+	if n.fresh, err = n.o.IDs.fresh(n.name, n.recorded.Name, taken); err != nil {
+		return err
+	}
+	if n.fresh {
+		n.uuid = uuid.NewString()
+	}
+	return nil
+}
+
+func (n *newMachine) taken(ctx context.Context, nameOrUUID string) (bool, error) {
+	_, err := n.conn.Domain(ctx, nameOrUUID)
+	if errors.Is(err, hyper.ErrNoDomain) {
+		return false, nil
+	}
+	return true, err
+}
+
+// look asks libvirt for the networks that the machine needs.
+func (n *newMachine) look(ctx context.Context) error {
+	n.networks = map[string]bool{}
+	for _, card := range n.recorded.Devices.Interfaces {
+		if card.Source == nil || card.Source.Network == nil {
+			continue
+		}
+		name := card.Source.Network.Network
+		active, err := n.conn.NetworkActive(ctx, name)
+		if err != nil && !errors.Is(err, hyper.ErrNoNetwork) && !errors.Is(err, hyper.ErrUnsupported) {
+			return err
+		}
+		n.networks[name] = active
+	}
+	return nil
+}
+
+// has tells what this host has.
+func (n *newMachine) has(kind, name string) bool {
+	switch kind {
+	case hasNetwork:
+		return n.networks[name]
+	case hasDevice:
+		name = filepath.Join("/sys/class/net", name)
+	}
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// images writes the disks. They all get their names, or none.
+func (n *newMachine) images(ctx context.Context) (jobs []*job, err error) {
+	defer func() { err = errors.Join(err, closeAll(jobs)) }()
+	for _, d := range n.m.Disks {
+		to := file{format: n.format(d)}
+		to.path = n.storage.path(n.name + "-" + d.Record.Name + "." + to.format)
+		target, err := openFile(ctx, d, to, false)
+		if err != nil {
+			return jobs, fmt.Errorf("disk %s: %w", d.Record.Name, err)
+		}
+		jobs = append(jobs, &job{disk: d, to: to, how: Made, target: target, done: n.o.Progress.disk()})
+	}
+	if err := fill(ctx, jobs, n.o); err != nil {
+		return jobs, err
+	}
+	return jobs, take(jobs, func(j *job) { n.undo.file(j.to.path) })
+}
+
+// format of a disk's new image: what was asked for, else its source's, of which raw and qcow2 are what QEMU runs best from.
+func (n *newMachine) format(d Disk) string {
+	switch {
+	case n.o.Format != "":
+		return n.o.Format
+	case d.Record.Source == qemu.Raw:
+		return qemu.Raw
+	}
+	return qemu.QCow2
+}
+
+// definition puts the recorded files back, and makes the XML of the machine that has them.
+func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err error) {
+	c := change{name: n.name, uuid: n.uuid, fresh: n.fresh, disks: map[string]file{}, files: map[string]string{}, has: n.has}
+	for _, j := range jobs {
+		c.disks[j.disk.Record.Name] = j.to
+	}
+	for _, p := range n.files() {
+		if err := putFile(p.path, p.content, false); err != nil {
+			return "", nil, fmt.Errorf("%s: %w", p.kind, err)
+		}
+		n.undo.file(p.path)
+		c.files[p.kind] = p.path
+	}
+	xml, notes, err = adjust(string(n.m.config(kindDomain)), string(n.m.config(kindLive)), c)
+	if err != nil {
+		return "", nil, err
+	}
+	more, err := n.tpm()
+	return xml, append(notes, more...), err
+}
+
+// tpm puts the state of the machine's TPM back.
+func (n *newMachine) tpm() (notes []string, err error) {
+	version, archive := tpmVersion(n.recorded), n.m.config(kindTPM)
+	switch {
+	case version == "":
+		return nil, nil
+	case archive == nil:
+		return []string{"the point has no state of its TPM: it begins with an empty one"}, nil
+	case !n.has(hasFile, tpmStates):
+		return []string{"the state of its TPM is not put back: there is no " + tpmStates}, nil
+	}
+	dir := filepath.Join(tpmStates, n.uuid)
+	if n.has(hasFile, dir) { // of a machine that was undefined with --keep-tpm
+		return []string{"the state of its TPM is what " + dir + " holds already, and not the point's"}, nil
+	}
+	if err := putTPM(archive, tpmStates, n.uuid, version); err != nil {
+		return nil, err
+	}
+	n.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
+	return nil, nil
+}
+
+// define is the last that can fail. Whether it took effect is not known when the connection was lost meanwhile.
+func (n *newMachine) define(ctx context.Context, xml string) error {
+	n.undo.add(func(ctx context.Context) error {
+		d, err := n.conn.Domain(ctx, n.uuid)
+		if errors.Is(err, hyper.ErrNoDomain) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return d.Undefine(ctx)
+	})
+	_, err := n.conn.Create(ctx, xml)
+	return err
+}
