@@ -39,6 +39,12 @@ var (
 	// ErrNoCheckpoint: the domain has no such checkpoint.
 	ErrNoCheckpoint = errors.New("no such checkpoint")
 
+	// ErrNoPool: there is no such storage pool.
+	ErrNoPool = errors.New("no such storage pool")
+
+	// ErrNoNetwork: there is no such network.
+	ErrNoNetwork = errors.New("no such network")
+
 	// ErrInvalid: the domain's state does not allow it: not running, a job in the way.
 	ErrInvalid = errors.New("not possible now")
 
@@ -62,6 +68,8 @@ var errNoBackup = errors.New("no backup job")
 var marks = map[rpc.ErrorNumber]error{
 	rpc.ErrNoDomain:               ErrNoDomain,
 	rpc.ErrNoDomainCheckpoint:     ErrNoCheckpoint,
+	rpc.ErrNoStoragePool:          ErrNoPool,
+	rpc.ErrNoNetwork:              ErrNoNetwork,
 	rpc.ErrOperationInvalid:       ErrInvalid,
 	rpc.ErrOperationUnsupported:   ErrUnsupported,
 	rpc.ErrConfigUnsupported:      ErrUnsupported,

@@ -67,7 +67,7 @@ func TestBitmaps(t *testing.T) {
 	if _, err := Serve(t.Context(), image, ServeOptions{Bitmaps: []string{"one", "none"}}); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("a bitmap that is not there: %v", err)
 	}
-	if _, err := Serve(t.Context(), image, ServeOptions{Bitmaps: []string{"one"}, Writable: true}); err == nil {
+	if _, err := Serve(t.Context(), image, ServeOptions{Bitmaps: []string{"one", "two"}, Writable: true}); err == nil {
 		t.Error("bitmaps of what is written to")
 	}
 }

@@ -21,7 +21,7 @@ type ServeOptions struct {
 	// Shared is how many clients may be connected at once. 0 is 8.
 	Shared int
 
-	// Bitmaps are persistent dirty bitmaps of the image to offer as metadata contexts, read-only.
+	// Bitmaps are persistent dirty bitmaps of the image to offer as metadata contexts; one at most if it is Writable.
 	Bitmaps []string
 
 	// Secret opens an image that is encrypted as LUKS has it. Empty is: it is not. Read-only.
@@ -65,8 +65,8 @@ func Serve(ctx context.Context, image Image, opts ServeOptions) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	if opts.Writable && (len(opts.Bitmaps) > 0 || opts.Secret != nil) {
-		return nil, fmt.Errorf("%s: bitmaps and secrets are for what is read only", image.Path)
+	if opts.Writable && (len(opts.Bitmaps) > 1 || opts.Secret != nil) {
+		return nil, fmt.Errorf("%s: several bitmaps, and secrets, are for what is read only", image.Path)
 	}
 	dir, err := os.MkdirTemp("", "vq")
 	if err != nil {
