@@ -25,6 +25,7 @@ type restoring struct {
 	format    string
 	overwrite bool
 	verify    bool
+	machine   machineFlags
 }
 
 func restoreCommand(app *cli.App) *cobra.Command {
@@ -33,10 +34,17 @@ func restoreCommand(app *cli.App) *cobra.Command {
 		Use:   "restore POINT[:DISK] TARGET",
 		Short: "Bring a disk of a point back",
 		Long: `Bring a disk back to a TARGET: a file (.raw, .qcow2, .vmdk), a block device, an NBD server (nbd://…), or - for raw
-bytes on standard output. A file appears under its name when it is complete. How a POINT is named, see show.`,
+bytes on standard output. A file appears under its name when it is complete. How a POINT is named, see show.
+
+With libvirt: as TARGET a whole machine comes back: as a new one, whose images are made in the directory or storage pool of
+--storage; or, with --overwrite, as the shut-off domain that is there already, whose definition stays. A new machine keeps its
+UUID and network addresses when it comes back under its own name and no other has them. With --delta only what differs is
+written, into the images as they are.`,
 		Example: `vbackup restore -r /srv/backup web01 /tmp/web01.qcow2
 vbackup restore -r /srv/backup db01@2026-11-19:vdb /dev/vg0/restored --overwrite --verify
-vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'`,
+vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'
+vbackup restore -r /srv/backup web01@2026-11-19 libvirt: --name web01-old --storage default
+vbackup restore -r /srv/backup web01@latest libvirt: --overwrite --delta`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0], args[1]) },
 	}
@@ -45,7 +53,7 @@ vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'`,
 	f.BoolVar(&r.verify, "verify", false, "read the target back and compare")
 	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name)")
 	complete(cmd, "format", "raw", "qcow2", "vmdk")
-	cli.LaterFlags(cmd, []string{"delta"}, []string{"name", "storage"})
+	r.machine.add(f)
 	return cmd
 }
 
@@ -58,6 +66,9 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 		p, err := cli.Point(ctx, repo, s)
 		if err != nil {
 			return err
+		}
+		if to == toLibvirt {
+			return r.libvirt(ctx, repo, p, s.Disk)
 		}
 		if s.Disk, err = onlyDisk(p, s); err != nil {
 			return err
@@ -80,8 +91,8 @@ func (r *restoring) check(to string) error {
 	if r.format != "" && !slices.Contains([]string{"raw", "qcow2", "vmdk"}, r.format) {
 		return cli.Usage("--format %q is none of raw, qcow2 and vmdk", r.format)
 	}
-	if to != "-" {
-		return nil
+	if err := r.machine.check(to, r.format, r.overwrite); err != nil || to != "-" {
+		return err
 	}
 	switch {
 	case r.app.Flags.JSON:
