@@ -1,0 +1,98 @@
+package qmp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// A Process is one that listens on a socket, told from all that ever had its number. The zero value is one that is not known.
+type Process struct {
+	PID      int
+	UID, GID int
+	Start    uint64 // clock ticks after the boot: proc(5), /proc/PID/stat, starttime
+	Boot     string // the kernel's random name for this boot
+}
+
+// String is the same for the same process alone, and empty for one that is not known.
+func (p Process) String() string {
+	if p.PID == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d/%d", p.Boot, p.PID, p.Start)
+}
+
+// peer asks the kernel who listens: unix(7), SO_PEERCRED, which is whoever called listen. Of a process in a container that
+// hides it from us nothing is known.
+func peer(conn net.Conn) Process {
+	unix, ok := conn.(*net.UnixConn)
+	if !ok {
+		return Process{}
+	}
+	raw, err := unix.SyscallConn()
+	if err != nil {
+		return Process{}
+	}
+	var cred *syscall.Ucred
+	if e := raw.Control(func(fd uintptr) {
+		cred, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	}); e != nil || err != nil {
+		return Process{}
+	}
+	p := Process{PID: int(cred.Pid), UID: int(cred.Uid), GID: int(cred.Gid)}
+	if p.Start, p.Boot, err = born(p.PID); err != nil {
+		return Process{}
+	}
+	return p
+}
+
+// born tells when a process began.
+func born(pid int) (start uint64, boot string, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, "", err
+	}
+	name := bytes.LastIndexByte(stat, ')') // may hold anything
+	fields := strings.Fields(string(stat[name+1:]))
+	const starttime = 22 - 3 // the first field after the name is the third
+	if name < 0 || len(fields) <= starttime {
+		return 0, "", errors.New("proc: not understood")
+	}
+	if start, err = strconv.ParseUint(fields[starttime], 10, 64); err != nil {
+		return 0, "", err
+	}
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return start, strings.TrimSpace(string(id)), err
+}
+
+// Alive tells whether the process is there still.
+func (p Process) Alive() bool {
+	start, boot, err := born(p.PID)
+	return err == nil && start == p.Start && boot == p.Boot
+}
+
+// maxCommandLine bounds what is read of a command line, bytes: the kernel's own bound is a quarter of the stack's, 2 MiB.
+const maxCommandLine = 4 << 20
+
+// CommandLine gives the words that started the process.
+func (p Process) CommandLine() ([]string, error) {
+	if p.PID == 0 || !p.Alive() {
+		return nil, errors.New("its process is not known")
+	}
+	f, err := os.Open(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxCommandLine))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00"), nil
+}

@@ -1,0 +1,104 @@
+package qmp
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"vbfs/hyper/qmp"
+)
+
+// A note says what a run does to a machine, for the one that comes after it.
+type note struct {
+	Socket  string      `json:"socket"` // of the monitor
+	Process qmp.Process `json:"process"`
+	Dir     string      `json:"scratch"`
+	Running bool        `json:"running"` // the machine ran when the run began
+	Stops   bool        `json:"stops"`   // the run stops it, and has not yet continued it
+}
+
+// maxNote bounds a note, bytes: two paths and a few words.
+const maxNote = 64 << 10
+
+// write puts the note in place, whole and durable.
+func (r *run) write() error {
+	b, err := json.Marshal(r.record)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(r.note), ".qmp-*")
+	if err != nil {
+		return fmt.Errorf("note of what is to be undone: %w", err)
+	}
+	defer os.Remove(f.Name()) // gone when it was renamed
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), r.note)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(r.note))
+	}
+	if err != nil {
+		return fmt.Errorf("note of what is to be undone: %w", err)
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// notes reads those that there are. One that is not understood, or that somebody else wrote, is nobody's: ours are in place
+// whole or not at all.
+func (m *Machine) notes() (runs []*run, err error) {
+	entries, err := os.ReadDir(m.o.State)
+	if err != nil {
+		return nil, fmt.Errorf("notes of what is to be undone: %w", err)
+	}
+	for _, e := range entries {
+		tag, ok := strings.CutPrefix(e.Name(), "qmp-")
+		tag, json := strings.CutSuffix(tag, ".json")
+		r := &run{tag: tag, note: m.notePath(tag)}
+		if !ok || !json || !validTag(tag) || r.read() != nil {
+			continue
+		}
+		r.at(r.record.Dir)
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// at says where the run's directory is. One that is not named as a run's is none, whoever says so: it is removed in the end.
+func (r *run) at(dir string) {
+	if filepath.IsAbs(dir) && filepath.Base(dir) == dirPrefix+r.tag {
+		r.dir = filepath.Clean(dir)
+	}
+}
+
+func (r *run) read() error {
+	f, err := os.Open(r.note)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &stat); err != nil || int(stat.Uid) != os.Geteuid() {
+		return errNotOurs
+	}
+	return json.NewDecoder(io.LimitReader(f, maxNote)).Decode(&r.record)
+}
