@@ -46,7 +46,8 @@ type Bitmap struct {
 // A Job is work of QEMU's on nodes: QAPI, job.json, JobInfo.
 type Job struct {
 	ID     string `json:"id"`
-	Status string `json:"status"`
+	Status string `json:"status"` // concluded: it has ended, and waits to be dismissed
+	Error  string `json:"error"`  // empty: none
 }
 
 // An Export makes a node seen by others: QAPI, block-export.json, BlockExportInfo.

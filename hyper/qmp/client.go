@@ -3,6 +3,7 @@ package qmp
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type Client struct {
 	timeout time.Duration
 	version Version
 	process Process
+	self    string // begins the numbers of this client's commands
 
 	mu      sync.Mutex // of what follows: held while a command is under way
 	in      *io.LimitedReader
@@ -68,7 +70,7 @@ func Dial(ctx context.Context, path string, o Options) (*Client, error) {
 	}
 	in := &io.LimitedReader{R: conn}
 	c := &Client{path: path, conn: conn, timeout: cmp.Or(o.Timeout, defaultTimeout), in: in, decoder: json.NewDecoder(in)}
-	c.process = peer(conn)
+	c.process, c.self = peer(conn), rand.Text()+"-"
 	if err := c.greet(ctx, cmp.Or(o.Greeting, defaultGreeting)); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("monitor %s: %w", path, err)
@@ -93,7 +95,9 @@ func dialError(path string, err error) error {
 func (c *Client) greet(ctx context.Context, patience time.Duration) error {
 	var m message
 	err := c.within(ctx, patience, func() (err error) {
-		m, err = c.receive()
+		for m, err = c.receive(); err == nil && m.ID != ""; {
+			m, err = c.receive()
+		}
 		return err
 	})
 	switch {

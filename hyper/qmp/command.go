@@ -68,7 +68,7 @@ func (c *Client) Do(ctx context.Context, command string, args Args, out any) err
 // exchange sends a command and waits for its answer; events that come in between are kept.
 func (c *Client) exchange(command string, args Args) (message, error) {
 	c.last++
-	id := strconv.Itoa(c.last)
+	id := c.self + strconv.Itoa(c.last)
 	b, err := json.Marshal(struct {
 		Execute   string `json:"execute"`
 		Arguments Args   `json:"arguments,omitempty"`
@@ -87,7 +87,8 @@ func (c *Client) exchange(command string, args Args) (message, error) {
 			return m, err
 		case m.Name != "":
 			c.keep(m.Event)
-		case m.ID != id || m.Return == nil && m.Error == nil:
+		case m.ID != "" && m.ID != id: // what a client before us did not wait for
+		case m.ID == "" || m.Return == nil && m.Error == nil:
 			return m, fmt.Errorf("%w: an answer to nothing", ErrProtocol)
 		default:
 			return m, nil

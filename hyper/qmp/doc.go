@@ -14,7 +14,8 @@
 //
 // Invariants:
 //
-//   - One command at a time is under way. An answer is told by the number that its command had.
+//   - One command at a time is under way. An answer is told by the number that its command had, in which no two clients agree:
+//     QEMU gives what one did not wait for to the next.
 //   - Every command has a deadline. One that is given up breaks the connection, for its answer may come yet: whether it was
 //     done is not known, and has to be looked at over a new one.
 //   - What QEMU sends is bounded (maxMessage) before it is kept.

@@ -40,6 +40,13 @@ func (c *Client) UUID(ctx context.Context) (string, error) {
 	return u.UUID, err
 }
 
+// IOThreads tells whether there are threads beside the main one that may serve disks.
+func (c *Client) IOThreads(ctx context.Context) (bool, error) {
+	var threads []struct{}
+	err := optional(c.Do(ctx, "query-iothreads", nil, &threads))
+	return len(threads) > 0, err
+}
+
 // optional takes a command that QEMU does not have for one that says nothing.
 func optional(err error) error {
 	if errors.Is(err, ErrNoCommand) {

@@ -23,6 +23,7 @@ type disk struct {
 
 	mark     string // begins at the instant; "": none does
 	base     string // the bitmap that is frozen then; "": none is
+	keeper   string // the node that has the frozen one
 	fallback string // why there is no base, although it was wished for
 }
 

@@ -25,6 +25,7 @@ type facts struct {
 	version qmp.Version
 	status  string // empty: a storage daemon, which runs nothing
 	socket  string
+	threads bool // disks may not be read while the machine runs; see copy.go
 }
 
 func learn(ctx context.Context, c *qmp.Client) (f facts, err error) {
@@ -37,6 +38,11 @@ func learn(ctx context.Context, c *qmp.Client) (f facts, err error) {
 	}
 	if f.status, err = c.Status(ctx); err != nil {
 		return f, err
+	}
+	if f.version.QEMU.Major < threadsSafe {
+		if f.threads, err = c.IOThreads(ctx); err != nil {
+			return f, err
+		}
 	}
 	if slices.Contains(elsewhere, f.status) {
 		return f, fmt.Errorf("monitor %s: %w (%s)", f.socket, ErrMigrating, f.status)

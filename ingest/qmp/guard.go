@@ -23,8 +23,8 @@ const (
 // A guard gives a capture up before the guest suffers from it: the scratch directory is about to be full, or was, and the
 // machine has stopped because of it.
 type guard struct {
-	stop  context.CancelFunc
-	ended chan struct{}
+	stop  chan<- struct{}
+	ended <-chan struct{}
 
 	mu     sync.Mutex
 	reason error // nil: the capture goes on
@@ -52,20 +52,22 @@ func room(dir string, want int64) error {
 
 // watch begins to guard a capture; it ends with release.
 func (s *shot) watch(ctx context.Context) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	g := &guard{stop: cancel, ended: make(chan struct{})}
+	ctx = context.WithoutCancel(ctx) // a command that is given up in its middle breaks the connection
+	stop := make(chan struct{})
+	ended := make(chan struct{})
+	g := &guard{stop: stop, ended: ended}
 	s.guard = g
 	go func() {
-		defer close(g.ended)
+		defer close(ended)
 		tick := time.NewTicker(guardEvery)
 		defer tick.Stop()
 		for {
 			select {
-			case <-ctx.Done():
+			case <-stop:
 				return
 			case <-tick.C:
 			}
-			if why := s.harm(ctx); why != nil && ctx.Err() == nil {
+			if why := s.harm(ctx); why != nil {
 				g.give(why)
 				s.undo(ctx) // Release tries again, and tells
 				return
@@ -108,6 +110,6 @@ func (g *guard) explain(err error) error {
 
 // end waits for the guard to end.
 func (g *guard) end() {
-	g.stop()
+	close(g.stop)
 	<-g.ended
 }

@@ -20,10 +20,15 @@ type action struct {
 
 // actions are what happens at the instant. The jobs come first: from its own on a disk stands still until the end of the
 // transaction, so that what the bitmaps say is of the same instant, in iothreads, too.
-func (r *run) actions(todo []*disk) (all []action) {
+func (r *run) actions(todo []*disk, copies bool) (all []action) {
+	sync := "none"
+	if copies {
+		sync = "full"
+	}
 	for _, d := range todo {
 		all = append(all, action{"blockdev-backup", qmp.Args{
-			"device": d.node.Name, "target": r.scratch(d), "job-id": r.job(d), "sync": "none", "filter-node-name": r.filter(d),
+			"device": d.node.Name, "target": r.scratch(d), "job-id": r.job(d), "sync": sync, "filter-node-name": r.filter(d),
+			"auto-dismiss": !copies,
 		}})
 	}
 	for _, d := range todo {
@@ -54,7 +59,7 @@ func (s *shot) instant(ctx context.Context, c *qmp.Client) error {
 func (s *shot) hold(ctx context.Context, c *qmp.Client) error {
 	transact := func() error {
 		s.time = time.Now()
-		return c.Do(ctx, "transaction", qmp.Args{"actions": s.run.actions(s.todo)}, nil)
+		return c.Do(ctx, "transaction", qmp.Args{"actions": s.run.actions(s.todo, s.facts.threads)}, nil)
 	}
 	err := transact()
 	var said *qmp.Error

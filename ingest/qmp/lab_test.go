@@ -70,7 +70,12 @@ func newHost(t *testing.T, disks ...*image) *host {
 	for _, d := range disks {
 		h.create(d)
 	}
-	t.Cleanup(h.kill)
+	t.Cleanup(func() {
+		h.kill()
+		if t.Failed() {
+			t.Logf("QEMU: %s", h.stderr.String())
+		}
+	})
 	return h
 }
 

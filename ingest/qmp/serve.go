@@ -31,11 +31,12 @@ func (s *shot) prepare(ctx context.Context, c *qmp.Client) error {
 
 // serve lets the disks be read as they were.
 func (s *shot) serve(ctx context.Context, c *qmp.Client) error {
+	present, node := s.run.view, s.run.snapshot
+	if s.facts.threads {
+		present, node = s.run.copied, s.run.scratch
+	}
 	for _, d := range s.todo {
-		err := c.Do(ctx, "blockdev-add", qmp.Args{
-			"driver": "snapshot-access", "node-name": s.run.snapshot(d), "file": s.run.filter(d), "read-only": true,
-		}, nil)
-		if err != nil {
+		if err := present(ctx, c, d); err != nil {
 			return fmt.Errorf("disk %s: %w", d.name, err)
 		}
 	}
@@ -43,15 +44,23 @@ func (s *shot) serve(ctx context.Context, c *qmp.Client) error {
 		return err
 	}
 	for _, d := range s.todo {
-		args := qmp.Args{"type": "nbd", "id": s.run.export(d), "node-name": s.run.snapshot(d), "name": s.run.export(d)}
+		args := qmp.Args{"type": "nbd", "id": s.run.export(d), "node-name": node(d), "name": s.run.export(d)}
 		if d.base != "" {
-			args["bitmaps"] = []qmp.Args{{"node": d.node.Name, "name": s.run.frozen()}}
+			args["bitmaps"] = []qmp.Args{{"node": d.keeper, "name": s.run.frozen()}}
 		}
 		if err := c.Do(ctx, "block-export-add", args, nil); err != nil {
 			return fmt.Errorf("disk %s: %w", d.name, err)
 		}
 	}
 	return nil
+}
+
+// view makes a node that reads the disk as it was: what was overwritten from the scratch file, the rest from where it is.
+func (r *run) view(ctx context.Context, c *qmp.Client, d *disk) error {
+	d.keeper = d.node.Name
+	return c.Do(ctx, "blockdev-add", qmp.Args{
+		"driver": "snapshot-access", "node-name": r.snapshot(d), "file": r.filter(d), "read-only": true,
+	}, nil)
 }
 
 func (s *shot) listen(ctx context.Context, c *qmp.Client) error {

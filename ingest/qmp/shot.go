@@ -68,13 +68,14 @@ func (s *shot) take(ctx context.Context) error {
 	if err := s.run.begin(s.facts.process); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *qmp.Client) error{s.prepare, s.instant, s.serve} {
-		if err := step(ctx, c); err != nil {
-			return err
-		}
+	if err := s.prepare(ctx, c); err != nil {
+		return err
+	}
+	if err := s.instant(ctx, c); err != nil {
+		return err
 	}
 	s.watch(ctx)
-	return nil
+	return s.guard.explain(s.serve(ctx, c))
 }
 
 // choose finds the disks, and decides about each.

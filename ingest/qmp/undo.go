@@ -48,7 +48,7 @@ func (r *run) resume(ctx context.Context, c *qmp.Client, ours bool, state string
 
 // until asks list again and again, and calls act for each of the run's things in it, until there is none.
 func (r *run) until(ctx context.Context, list func() ([]string, error), act func(name string) error) error {
-	for tried := map[string]bool{}; ; {
+	for {
 		names, err := list()
 		if err != nil {
 			return err
@@ -58,10 +58,6 @@ func (r *run) until(ctx context.Context, list func() ([]string, error), act func
 			return nil
 		}
 		for _, name := range names {
-			if tried[name] {
-				continue
-			}
-			tried[name] = true
 			if err := act(name); err != nil {
 				return err
 			}
@@ -113,7 +109,10 @@ func (r *run) drop(ctx context.Context, c *qmp.Client, kind string) error {
 
 func (r *run) cancelJobs(ctx context.Context, c *qmp.Client) error {
 	return r.until(ctx, func() ([]string, error) { return jobIDs(ctx, c) }, func(id string) error {
-		return refused(c.Do(ctx, "block-job-cancel", qmp.Args{"device": id, "force": true}, nil))
+		if err := refused(c.Do(ctx, "block-job-cancel", qmp.Args{"device": id, "force": true}, nil)); err != nil {
+			return err
+		}
+		return refused(c.Do(ctx, "job-dismiss", qmp.Args{"id": id}, nil)) // one that waits for that
 	})
 }
 
