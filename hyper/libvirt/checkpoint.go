@@ -149,17 +149,12 @@ func (d *Domain) lostBitmap(ctx context.Context, name string, complaint error) (
 	}
 	for _, m := range marked(def) {
 		i := slices.IndexFunc(def.Disks.Disks, func(o xml.DomainCheckpointDisk) bool { return o.Name == m.Name })
-		if Names(complaint, m.Name) {
+		if names(complaint, m.Name) {
 			def.Disks.Disks[i] = xml.DomainCheckpointDisk{Name: m.Name, Checkpoint: "no"}
 			return def, true
 		}
 	}
 	return nil, false
-}
-
-// Names tells whether an error of libvirt's names a disk, as in: … for disk 'vda'.
-func Names(err error, target string) bool {
-	return strings.Contains(err.Error(), "'"+target+"'") || strings.Contains(err.Error(), "disk "+target+" ")
 }
 
 func (d *Domain) redefine(ctx context.Context, def *xml.DomainCheckpoint) error {

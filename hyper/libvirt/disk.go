@@ -2,6 +2,7 @@ package libvirt
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	xml "libvirt.org/go/libvirtxml"
@@ -19,7 +20,16 @@ type Disk struct {
 	Logical   int64   // sector sizes in bytes; 0 is not said
 	Physical  int64   //
 	Chain     []Image // what lies below, as far as the XML tells
+
+	index uint // by which libvirt names what QEMU has of a running domain's disk; 0 is none
 }
+
+// Named tells whether an error of libvirt's or QEMU's names the disk, as in: … for disk 'vda', … in 'libvirt-1-format'.
+func (d *Disk) Named(err error) bool {
+	return names(err, d.Target) || d.index > 0 && strings.Contains(err.Error(), fmt.Sprintf("libvirt-%d-", d.index))
+}
+
+func names(err error, target string) bool { return strings.Contains(err.Error(), "'"+target+"'") }
 
 // An Image is what a disk, or a layer of it, lies in.
 type Image struct {
@@ -32,6 +42,9 @@ func disk(d *xml.DomainDisk) Disk {
 	out := Disk{
 		Device: cmp.Or(d.Device, "disk"), Image: image(d.Source, ""),
 		ReadOnly: d.ReadOnly != nil, Shareable: d.Shareable != nil, Transient: d.Transient != nil,
+	}
+	if d.Source != nil {
+		out.index = d.Source.Index
 	}
 	if d.Driver != nil {
 		out.Format = d.Driver.Type

@@ -4,8 +4,11 @@ package libvirt
 
 import (
 	"bytes"
+	"context"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"vbfs/hyper/libvirt"
@@ -29,16 +32,25 @@ type bench struct {
 	conn *libvirt.Conn
 	repo *index.Repository
 	o    Options
+
+	meddle func(*ingest.Shot) // is called while the domain is held, before anything is read
+	midway func()             // is called once when something was read
 }
 
 func newBench(t *testing.T, disks ...lab.Disk) *bench {
 	t.Helper()
-	host := lab.Start(t)
-	if disks == nil {
-		disks = []lab.Disk{{Target: "vda", Size: 4 * mib}, {Target: "vdb", Size: 2 * mib}}
+	return benchOn(t, lab.Start(t), lab.Spec{Disks: disks})
+}
+
+// benchOn makes a domain of a host that others share; without disks it gets two.
+func benchOn(t *testing.T, host *lab.Host, s lab.Spec) *bench {
+	t.Helper()
+	if s.Disks == nil {
+		s.Disks = []lab.Disk{{Target: "vda", Size: 4 * mib}, {Target: "vdb", Size: 2 * mib}}
 	}
-	b := &bench{t: t, host: host, dom: host.Domain(lab.Spec{Disks: disks}), repo: plainRepository(t), conn: dial(t, host.URI())}
-	b.o = Options{Scratch: t.TempDir(), State: t.TempDir()}
+	host = host.As(t)
+	b := &bench{t: t, host: host, dom: host.Domain(s), repo: plainRepository(t), conn: dial(t, host.URI())}
+	b.o = Options{Scratch: scratchDir(t), State: t.TempDir()}
 	return b
 }
 
@@ -72,34 +84,73 @@ func plainRepository(t *testing.T) *index.Repository {
 // run captures a point of the domain, which may fail.
 func (b *bench) run(level string) (*format.Manifest, error) {
 	b.t.Helper()
-	m, err := ingest.Run(b.t.Context(), b.repo, ingest.Options{Machine: "vm", Level: level, Audit: true, Source: New(b.conn, b.dom.Name, b.o)})
+	m, err := ingest.Run(b.t.Context(), b.repo, ingest.Options{Machine: "vm", Level: level, Audit: true, Source: b})
 	if err != nil {
 		return m, err
 	}
 	return b.repo.Point(b.t.Context(), m)
 }
 
-// take captures a point, and compares each disk in it with what the domain's holds.
+func (b *bench) Base(points []*format.Manifest, level string) *format.Manifest {
+	return New(b.conn, b.dom.Name, b.o).Base(points, level)
+}
+
+func (b *bench) Take(ctx context.Context, w ingest.Wish) (*ingest.Shot, error) {
+	s, err := New(b.conn, b.dom.Name, b.o).Take(ctx, w)
+	if err == nil && b.meddle != nil {
+		b.meddle(s)
+	}
+	if err == nil && b.midway != nil {
+		once := sync.OnceFunc(b.midway)
+		for i := range s.Disks {
+			open := s.Disks[i].Open
+			s.Disks[i].Open = func(ctx context.Context, changes bool) (ingest.Source, error) {
+				src, err := open(ctx, changes)
+				return &midway{src, once}, err
+			}
+		}
+	}
+	return s, err
+}
+
+// A midway has something happen when the first read was done.
+type midway struct {
+	ingest.Source
+	happen func()
+}
+
+func (m *midway) ReadAt(p []byte, off int64) (int, error) {
+	defer m.happen()
+	return m.Source.ReadAt(p, off)
+}
+
+// take captures a point, and compares each disk in it with what the domain's held before.
 func (b *bench) take(level string) *format.Manifest {
 	b.t.Helper()
+	before := b.contents()
 	m, err := b.run(level)
 	if err != nil {
 		b.t.Fatalf("%s: %v", level, err)
 	}
-	b.same(m)
+	for _, d := range m.Disks {
+		if d.HasImage() && !bytes.Equal(stored(b.t, b.repo, m, d.Name), before[d.Name]) {
+			b.t.Fatalf("%s: disk %s is not what it was: %+v", m.Name, d.Name, d)
+		}
+	}
 	b.clean()
 	return m
 }
 
-func (b *bench) same(m *format.Manifest) {
+// contents gives what the disks hold, by target.
+func (b *bench) contents() map[string][]byte {
 	b.t.Helper()
-	for _, d := range m.Disks {
-		if d.HasImage() {
-			if want := b.dom.Content(d.Name); !bytes.Equal(stored(b.t, b.repo, m, d.Name), want) {
-				b.t.Fatalf("%s: disk %s is not what it was: %+v", m.Name, d.Name, d)
-			}
+	out := map[string][]byte{}
+	for line := range strings.Lines(b.dom.Virsh("domblklist")) {
+		if f := strings.Fields(line); len(f) == 2 && f[1] != "-" && !strings.HasSuffix(f[1], ".iso") {
+			out[f[0]] = b.dom.Content(f[0])
 		}
 	}
+	return out
 }
 
 func stored(t *testing.T, repo *index.Repository, m *format.Manifest, disk string) []byte {
@@ -134,4 +185,33 @@ func (b *bench) checkpoints() []string {
 func (b *bench) ours() []string {
 	b.t.Helper()
 	return slices.DeleteFunc(b.checkpoints(), func(name string) bool { return !strings.HasPrefix(name, prefix(b.repo.ID())) })
+}
+
+// noFiles fails when something is left in the scratch directory.
+func (b *bench) noFiles() {
+	b.t.Helper()
+	left, err := os.ReadDir(b.o.Scratch)
+	must(b.t, err)
+	if len(left) > 0 {
+		b.t.Errorf("left behind: %v", left)
+	}
+}
+
+// disk gives a point's disk.
+func disk(t *testing.T, m *format.Manifest, name string) format.Disk {
+	t.Helper()
+	d, ok := m.Disk(name)
+	if !ok {
+		t.Fatalf("point %s has no disk %s", m.Name, name)
+	}
+	return *d
+}
+
+// scratchDir is a short one: a socket's path has at most 107 bytes.
+func scratchDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sc")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

@@ -3,21 +3,11 @@
 package libvirt
 
 import (
-	"os"
 	"slices"
 	"testing"
 
 	"vbfs/index/format"
 )
-
-func (b *bench) noFiles() {
-	b.t.Helper()
-	left, err := os.ReadDir(b.o.Scratch)
-	must(b.t, err)
-	if len(left) > 0 {
-		b.t.Errorf("left behind: %v", left)
-	}
-}
 
 // Levels count from what they should: an increment from the newest point with a checkpoint, a differential from the newest
 // full, a copy from nothing; and only the checkpoints that later ones count from are kept.

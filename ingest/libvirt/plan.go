@@ -162,7 +162,7 @@ func retreat(plan []planned, err error) bool {
 		}
 		return any
 	}
-	named := func(p *planned) bool { return libvirt.Names(err, p.Target) }
+	named := func(p *planned) bool { return p.Named(err) }
 	return back(func(p *planned) bool { return named(p) && p.readAll(err) }) ||
 		back(func(p *planned) bool { return named(p) && p.noMark(err) }) ||
 		back(func(p *planned) bool { return p.readAll(err) }) ||

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"vbfs/hyper/libvirt"
 	"vbfs/index/format"
@@ -66,14 +67,21 @@ func (s *heldSource) ReadAt(p []byte, off int64) (int, error) {
 	return n, s.h.because(err)
 }
 
-// because puts before an error of reading why we ended the job, if we did.
+// because says of an error of reading that the job is not there any more, and why, if that is so.
 func (h *hold) because(err error) error {
-	why := h.watch.because(nil)
-	if err == nil || why == nil {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, nbd.ErrClosed) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", why, err)
+	ctx, cancel := context.WithTimeout(context.Background(), whyTime)
+	defer cancel()
+	if why := h.check(ctx); why != nil {
+		return fmt.Errorf("%w: %w", why, err)
+	}
+	return err
 }
+
+// whyTime bounds how long the reason of an error is looked for.
+const whyTime = 10 * time.Second
 
 // check asks whether the job runs still: while it ends, its disks are let go one after the other, and what is read then may be of later.
 func (h *hold) check(ctx context.Context) error {
