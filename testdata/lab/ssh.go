@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // SSH starts an sshd on loopback, on a host of which nothing is known but by the files that the URI names: a user's key and
@@ -26,6 +27,7 @@ func (h *Host) SSH() (uri string) {
 	config := filepath.Join(dir, "config")
 	h.must(os.WriteFile(config, []byte(strings.NewReplacer("PORT", fmt.Sprint(port), "DIR", dir).Replace(sshConfig)), 0o600))
 	h.Do("mkdir -p /run/sshd; /usr/sbin/sshd -f " + config + " -E " + dir + "/log")
+	h.must(answers(fmt.Sprint("127.0.0.1:", port)))
 	u := url.URL{Scheme: "qemu+ssh", User: url.User("root"), Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/system"}
 	u.RawQuery = "keyfile=" + key + "&known_hosts=" + known + "&socket=" + h.Socket()
 	return u.String()
@@ -51,4 +53,17 @@ func freePort(t TB) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// answers waits for a daemon that goes to the background before it listens.
+func answers(address string) error {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		if time.Now().After(end) {
+			return err
+		}
+	}
 }
