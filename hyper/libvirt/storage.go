@@ -87,3 +87,12 @@ func (d *Domain) Autostart(ctx context.Context) (bool, error) {
 	on, err := ask(ctx, d.conn, func(l *rpc.Libvirt) (int32, error) { return l.DomainGetAutostart(d.raw) })
 	return on != 0, d.wrap("autostart of", err)
 }
+
+// ShutDown tells whether the domain is off because its guest shut it down, as far as libvirt knows: a restart of the daemon forgets it.
+func (d *Domain) ShutDown(ctx context.Context) (bool, error) {
+	by, err := ask(ctx, d.conn, func(l *rpc.Libvirt) (bool, error) {
+		state, reason, err := l.DomainGetState(d.raw, 0)
+		return rpc.DomainState(state) == rpc.DomainShutoff && rpc.DomainShutoffReason(reason) == rpc.DomainShutoffShutdown, err
+	})
+	return by, d.wrap("state of", err)
+}
