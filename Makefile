@@ -22,17 +22,17 @@ demo: deps build ## the main job on a real disk, as commands to repeat; needs ro
 	@sh testdata/demo.sh bin
 
 test: deps lint ## install what is missing, then run every test; needs root
-	go test -count=1 -timeout 20m ./... ./testdata/lab
+	go test -count=1 -timeout 20m ./... ./testdata/lab ./testdata/vsim
 
 race: deps ## the tests under the race detector
-	go test -race -count=1 -timeout 60m ./... ./testdata/lab
+	go test -race -count=1 -timeout 60m ./... ./testdata/lab ./testdata/vsim
 
 lint: ## gofmt, vet, staticcheck, and a build without C
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
-	go vet ./... ./testdata/lab
-	go tool staticcheck ./... ./testdata/lab
+	go vet ./... ./testdata/lab ./testdata/vsim
+	go tool staticcheck ./... ./testdata/lab ./testdata/vsim
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/vbfs
-	CGO_ENABLED=0 go vet ./... ./testdata/lab
+	CGO_ENABLED=0 go vet ./... ./testdata/lab ./testdata/vsim
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \

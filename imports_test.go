@@ -54,6 +54,7 @@ var rules = []struct {
 	{"ingest/ghettovcb", []string{"ingest", "index/format", "ingest/file", "hyper/qemu"}, "another tool's files"},
 	{"restore/vsphere", []string{"restore", "restore/...", "index/format", "hyper/vsphere", "hyper/qemu"}, "a machine is made of what its point recorded"},
 	{"testdata/lab", nil, "the lab starts other people's programs"},
+	{"testdata/vsim", nil, "a double knows nothing of ours"},
 	{"bench", []string{"..."}, "measures all of it"},
 }
 

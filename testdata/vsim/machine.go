@@ -1,0 +1,212 @@
+package vsim
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// A Machine is a virtual machine of a host.
+type Machine struct {
+	h *Host
+
+	mu    sync.Mutex // taken after vcsim's lock of the machine, never before
+	ref   types.ManagedObjectReference
+	disks map[int32]*disk // by device key
+	shots map[types.ManagedObjectReference]*shot
+}
+
+// A shot is what a snapshot holds of its machine's disks, by device key.
+type shot struct {
+	layers map[int32]*layer
+	tracks map[int32]*track
+}
+
+// Machine finds one by its name.
+func (h *Host) Machine(name string) *Machine {
+	h.t.Helper()
+	for _, e := range h.reg.All("VirtualMachine") {
+		if vm := e.(*simulator.VirtualMachine); vm.Name == name {
+			return h.machine(vm.Self)
+		}
+	}
+	h.t.Fatalf("vsim: no machine %s", name)
+	return nil
+}
+
+// machine takes in what vcsim has, when it is first asked for: most machines of a large inventory never are.
+func (h *Host) machine(ref types.ManagedObjectReference) *Machine {
+	h.t.Helper()
+	m := h.known(ref)
+	h.must(m.sync(h.context()))
+	return m
+}
+
+func (h *Host) known(ref types.ManagedObjectReference) *Machine {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.machines[ref]
+	if m == nil {
+		m = &Machine{h: h, ref: ref, disks: make(map[int32]*disk), shots: make(map[types.ManagedObjectReference]*shot)}
+		h.machines[ref] = m
+	}
+	return m
+}
+
+// ownerOf is the machine of a machine or snapshot.
+func (h *Host) ownerOf(ref types.ManagedObjectReference) types.ManagedObjectReference {
+	if s, ok := h.reg.Get(ref).(*simulator.VirtualMachineSnapshot); ok {
+		return s.Vm
+	}
+	return ref
+}
+
+// Ref is its moref.
+func (m *Machine) Ref() types.ManagedObjectReference {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ref
+}
+
+// vm is vcsim's object, nil after an unregistration.
+func (m *Machine) vm() *simulator.VirtualMachine {
+	vm, _ := m.h.reg.Get(m.Ref()).(*simulator.VirtualMachine)
+	return vm
+}
+
+// Object is the machine for the test's own client.
+func (m *Machine) Object() *object.VirtualMachine {
+	return object.NewVirtualMachine(m.h.Client(), m.Ref())
+}
+
+// sync takes in disks that are new or longer, and lets go of those that are gone.
+func (m *Machine) sync(ctx *simulator.Context) error {
+	vm := m.vm()
+	if vm == nil {
+		return fmt.Errorf("machine %s is not registered", m.Ref().Value)
+	}
+	var err error
+	m.h.reg.WithLock(ctx, vm, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		err = m.take(vm.Config.Hardware.Device)
+	})
+	return err
+}
+
+func (m *Machine) take(devices object.VirtualDeviceList) error {
+	names, seen := diskNames(devices), make(map[int32]bool)
+	for _, dev := range devices.SelectByType((*types.VirtualDisk)(nil)) {
+		dev := dev.(*types.VirtualDisk)
+		seen[dev.Key] = true
+		d, err := m.takeDisk(names[dev.Key], dev)
+		if err != nil {
+			return err
+		}
+		m.disks[dev.Key] = d
+	}
+	for key := range m.disks {
+		if !seen[key] {
+			delete(m.disks, key)
+		}
+	}
+	return nil
+}
+
+// takeDisk keeps the disk it knows, unless the device has another file now.
+func (m *Machine) takeDisk(name string, dev *types.VirtualDisk) (*disk, error) {
+	file := dev.Backing.(types.BaseVirtualDeviceFileBackingInfo).GetVirtualDeviceFileBackingInfo().FileName
+	d := m.disks[dev.Key]
+	if d == nil || d.now.name != file {
+		return m.h.newDisk(name, dev)
+	}
+	d.apart = isApart(dev)
+	if d.size != dev.CapacityInBytes {
+		return d, m.h.resize(d, dev.CapacityInBytes)
+	}
+	return d, nil
+}
+
+// disk finds one by name, and fails the test if there is none. The lock is held.
+func (m *Machine) disk(name string) *disk {
+	m.h.t.Helper()
+	for _, d := range m.disks {
+		if d.name == name {
+			return d
+		}
+	}
+	m.h.t.Fatalf("vsim: machine %s has no disk %s", m.ref.Value, name)
+	return nil
+}
+
+// Disks are their names, as "scsi0-0": controller, bus and unit.
+func (m *Machine) Disks() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for _, key := range sortedKeys(m.disks) {
+		names = append(names, m.disks[key].name)
+	}
+	return names
+}
+
+// Write is the guest's: it goes to the flat, or over it as long as there is a snapshot, and is tracked.
+func (m *Machine) Write(disk string, off int64, p []byte) {
+	m.h.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.disk(disk)
+	if off < 0 || off+int64(len(p)) > d.size {
+		m.h.t.Fatalf("vsim: write of %d bytes at %d is beyond the %d of disk %s", len(p), off, d.size, disk)
+	}
+	m.h.must(d.now.writeAt(p, off, d.size))
+	if d.track == nil || len(p) == 0 {
+		return
+	}
+	for grain := off / Grain; grain*Grain < off+int64(len(p)); grain++ {
+		d.track.write(grain)
+	}
+}
+
+// Content is what the guest sees now.
+func (m *Machine) Content(disk string) []byte {
+	m.h.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.disk(disk)
+	p := make([]byte, d.size)
+	m.h.must(d.now.readAt(p, 0))
+	return p
+}
+
+// Frozen is what the newest snapshot froze, of whoever it was, also when it is removed by now.
+func (m *Machine) Frozen(disk string) []byte {
+	m.h.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.disk(disk)
+	if d.last == "" {
+		m.h.t.Fatalf("vsim: no snapshot has frozen disk %s, or it holds more than %d bytes", disk, maxFrozen)
+	}
+	p, err := os.ReadFile(d.last)
+	m.h.must(err)
+	return p
+}
+
+// maxFrozen is how much a disk may hold to be copied at each snapshot: a bound on what snapshots of a benchmark cost.
+const maxFrozen = 256 << 20
+
+// Files are the flats of its disks, as "[fast] vm/vm-flat.vmdk".
+func (m *Machine) Files() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for _, key := range sortedKeys(m.disks) {
+		names = append(names, flatName(m.disks[key].flat().name))
+	}
+	return names
+}

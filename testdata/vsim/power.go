@@ -1,0 +1,54 @@
+package vsim
+
+import (
+	"context"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// PowerOn and PowerOff, as an administrator does it.
+func (m *Machine) PowerOn() {
+	m.h.t.Helper()
+	m.await(m.Object().PowerOn(context.Background()))
+}
+
+func (m *Machine) PowerOff() {
+	m.h.t.Helper()
+	m.await(m.Object().PowerOff(context.Background()))
+}
+
+// Snapshot is a user's. It returns the moref.
+func (m *Machine) Snapshot(name string) types.ManagedObjectReference {
+	m.h.t.Helper()
+	return m.await(m.Object().CreateSnapshot(context.Background(), name, "", false, false)).(types.ManagedObjectReference)
+}
+
+// RemoveSnapshot and Revert take a snapshot's moref.
+func (m *Machine) RemoveSnapshot(ref types.ManagedObjectReference) {
+	m.h.t.Helper()
+	m.await(m.Object().RemoveSnapshot(context.Background(), ref.Value, false, types.NewBool(true)))
+}
+
+// Revert makes the machine go on from a snapshot.
+func (m *Machine) Revert(ref types.ManagedObjectReference) {
+	m.h.t.Helper()
+	m.await(m.Object().RevertToSnapshot(context.Background(), ref.Value, true))
+}
+
+// EnableCBT sets the flag; tracking begins at the next stun. DisableCBT ends it at once.
+func (m *Machine) EnableCBT()  { m.h.t.Helper(); m.setCBT(true) }
+func (m *Machine) DisableCBT() { m.h.t.Helper(); m.setCBT(false) }
+
+func (m *Machine) setCBT(on bool) {
+	m.h.t.Helper()
+	m.await(m.Object().Reconfigure(context.Background(), types.VirtualMachineConfigSpec{ChangeTrackingEnabled: &on}))
+}
+
+func (m *Machine) await(t *object.Task, err error) any {
+	m.h.t.Helper()
+	m.h.must(err)
+	info, err := t.WaitForResult(context.Background())
+	m.h.must(err)
+	return info.Result
+}

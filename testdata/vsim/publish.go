@@ -1,0 +1,147 @@
+package vsim
+
+import (
+	"cmp"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// publish writes into vcsim's objects what the disks have become: backings with their parents, changeIds, files. Both locks
+// are held.
+func (m *Machine) publish(ctx *simulator.Context, vm *simulator.VirtualMachine) error {
+	devices := m.backed(vm.Config.Hardware.Device, func(d *disk) (*layer, *track) { return d.now, d.track })
+	m.h.reg.Update(ctx, vm, []types.PropertyChange{
+		{Name: "config.hardware.device", Val: devices},
+		{Name: "runtime.consolidationNeeded", Val: m.behind()},
+		{Name: "summary.runtime.consolidationNeeded", Val: m.behind()},
+	})
+	for ref, s := range m.shots {
+		snapshot := m.h.reg.Get(ref).(*simulator.VirtualMachineSnapshot)
+		m.h.reg.WithLock(ctx, snapshot, func() {
+			snapshot.Config.Hardware.Device = m.backed(snapshot.Config.Hardware.Device, s.of)
+		})
+	}
+	m.lay(vm)
+	return m.h.wire(m)
+}
+
+// of is what the snapshot has of a disk, nil for one that it has not.
+func (s *shot) of(d *disk) (*layer, *track) { return s.layers[d.key], s.tracks[d.key] }
+
+// backed copies a device list with the disks' backings as they are now. What clients were given before stays as it was.
+func (m *Machine) backed(devices []types.BaseVirtualDevice, of func(*disk) (*layer, *track)) []types.BaseVirtualDevice {
+	list := slices.Clone(devices)
+	for i, dev := range list {
+		old, ok := dev.(*types.VirtualDisk)
+		if !ok || m.disks[old.Key] == nil {
+			continue
+		}
+		l, t := of(m.disks[old.Key])
+		if l == nil {
+			continue
+		}
+		id := ""
+		if t != nil {
+			id = t.changeID()
+		}
+		fresh := *old
+		fresh.Backing = backing(old.Backing, l, id)
+		list[i] = &fresh
+	}
+	return list
+}
+
+// backing is a copy for a layer, with all that lie below as parents. A parent has no changeId.
+func backing(like types.BaseVirtualDeviceBackingInfo, l *layer, changeID string) types.BaseVirtualDeviceBackingInfo {
+	switch b := like.(type) {
+	case *types.VirtualDiskFlatVer2BackingInfo:
+		c := *b
+		c.FileName, c.ChangeId, c.Parent = l.name, changeID, nil
+		if l.parent != nil {
+			c.Parent = backing(like, l.parent, "").(*types.VirtualDiskFlatVer2BackingInfo)
+		}
+		return &c
+	case *types.VirtualDiskSeSparseBackingInfo:
+		c := *b
+		c.FileName, c.ChangeId, c.Parent = l.name, changeID, nil
+		if l.parent != nil {
+			c.Parent = backing(like, l.parent, "").(*types.VirtualDiskSeSparseBackingInfo)
+		}
+		return &c
+	case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
+		c := *b
+		c.FileName, c.ChangeId, c.Parent = l.name, changeID, nil
+		if l.parent != nil {
+			c.Parent = backing(like, l.parent, "").(*types.VirtualDiskRawDiskMappingVer1BackingInfo)
+		}
+		return &c
+	}
+	return like
+}
+
+// lay makes the layout anew: vcsim's knows neither deltas nor real lengths.
+func (m *Machine) lay(vm *simulator.VirtualMachine) {
+	l := &types.VirtualMachineFileLayoutEx{Timestamp: vm.LayoutEx.Timestamp, Snapshot: vm.LayoutEx.Snapshot}
+	keys := make(map[string]int32)
+	add := func(name string, kind types.VirtualMachineFileLayoutExFileType) int32 {
+		if key, ok := keys[name]; ok {
+			return key
+		}
+		file := types.VirtualMachineFileLayoutExFileInfo{Key: int32(len(l.File)), Name: name, Type: string(kind), Accessible: types.NewBool(true)}
+		if p, err := m.h.path(name); err == nil {
+			if info, err := os.Stat(p); err == nil {
+				file.Size, file.UniqueSize = info.Size(), info.Size()
+			}
+		}
+		keys[name] = file.Key
+		l.File = append(l.File, file)
+		return file.Key
+	}
+	dir := path.Dir(vm.Config.Files.VmPathName)
+	add(vm.Config.Files.VmPathName, types.VirtualMachineFileLayoutExFileTypeConfig)
+	add(path.Join(dir, strings.TrimSuffix(path.Base(vm.Config.Files.VmPathName), ".vmx")+".nvram"), types.VirtualMachineFileLayoutExFileTypeNvram)
+	for _, key := range sortedKeys(m.disks) {
+		l.Disk = append(l.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: key, Chain: chain(m.disks[key].now, add)})
+	}
+	for i, s := range l.Snapshot {
+		if shot := m.shots[s.Key]; shot != nil {
+			l.Snapshot[i].Disk = nil
+			for _, key := range sortedKeys(shot.layers) {
+				l.Snapshot[i].Disk = append(l.Snapshot[i].Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: key, Chain: chain(shot.layers[key], add)})
+			}
+		}
+	}
+	vm.LayoutEx = l
+}
+
+// chain lists a disk's files from the flat on: descriptor, then data.
+func chain(l *layer, add func(string, types.VirtualMachineFileLayoutExFileType) int32) []types.VirtualMachineFileLayoutExDiskUnit {
+	var units []types.VirtualMachineFileLayoutExDiskUnit
+	for ; l != nil; l = l.parent {
+		data := flatName(l.name)
+		if l.parent != nil {
+			data = extentName(l.name)
+		}
+		units = append(units, types.VirtualMachineFileLayoutExDiskUnit{FileKey: []int32{
+			add(l.name, types.VirtualMachineFileLayoutExFileTypeDiskDescriptor), add(data, types.VirtualMachineFileLayoutExFileTypeDiskExtent)}})
+	}
+	slices.Reverse(units)
+	return units
+}
+
+// capacity of a disk in a device list, 0 for none.
+func capacity(devices object.VirtualDeviceList, key int32) int64 {
+	if d, ok := devices.FindByKey(key).(*types.VirtualDisk); ok {
+		return d.CapacityInBytes
+	}
+	return 0
+}
