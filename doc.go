@@ -4,8 +4,11 @@
 //	      |  \________________________________________________/ |
 //	   ingest    restore    fs      nbdsrv                       only cmd wires
 //	      |          |       |       |
-//	 ingest/file   hyper/qemu   guest/part   nbdsrv/proto
-//	 ingest/nbd    libnbd
+//	 ingest/libvirt  restore/libvirt  guest/part  nbdsrv/proto   one package for each source and target
+//	 ingest/qmp          |
+//	 ingest/virtnbd  hyper/libvirt  hyper/qmp  hyper/qemu        control of hypervisors and of QEMU's tools
+//	 ingest/file
+//	 ingest/nbd      libnbd
 //	      |
 //	    index        Writer in, Image out
 //	      |
@@ -16,7 +19,7 @@
 //	   retention     which points are kept, pure
 //	   block         arithmetic of 64 KiB blocks, pure
 //
-// Read first, in this order: ingest/source.go (what a disk is captured from), ingest/read.go (the way in),
+// Read first, in this order: ingest/source.go (what a disk is captured from), ingest/machine.go (and a machine), ingest/read.go (the way in),
 // index/worker.go (what becomes of a block), index/commit.go (when a point exists), index/image.go and index/fetch.go (the
 // way out), index/prune.go (what goes, beside all of it; why it is safe is in index/doc.go), FORMAT.md (what lies on disk).
 // Packages acceptance and torture hold tests alone: the programs from outside, and what breaks them.
