@@ -57,6 +57,7 @@ says so.
 libvirt:DOMAIN is a virtual machine that libvirt runs on this host, or where --connect says; libvirt: --all is all of them. All
 disks are captured as they are at one instant, with the guest's file systems frozen where its agent answers; libvirt keeps
 track of changes by a checkpoint for each repository. A machine that is shut off is captured, too, and cannot start meanwhile.
+qmp:PATH is the machine of a QEMU without libvirt, by the socket of its monitor: the same, by dirty bitmaps.
 
 A point that is far out of its machine's ordinary, as when its files were encrypted, is flagged, with a warning;
 --fail-on-anomaly makes that an exit code of 3.`,

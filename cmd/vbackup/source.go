@@ -9,6 +9,7 @@ import (
 
 	"vbfs/cmd/internal/cli"
 	"vbfs/index/format"
+	"vbfs/ingest"
 )
 
 // A source is what a SOURCE argument says.
@@ -106,7 +107,7 @@ type machine struct {
 	disks []source // all named
 	whole *source  // in place of disks: what captures it whole
 
-	source rehearsable // of whole, when it was met
+	source ingest.Machine // of whole, when it was met
 }
 
 // String is the machine's name, or the source while that is not known.

@@ -10,6 +10,7 @@ import (
 	"vbfs/index"
 	"vbfs/ingest"
 	"vbfs/ingest/libvirt"
+	"vbfs/ingest/qmp"
 )
 
 // A wholeness is how machines are captured whole, by what has control of them.
@@ -33,6 +34,8 @@ func (w *wholeness) check(sources []source) error {
 	}
 	for _, s := range sources {
 		switch {
+		case s.host == "qmp" && (w.freeze != nil || w.consistency != ""):
+			return cli.Usage("%s: a monitor does not reach the guest's agent: only --pause holds the guest still", s)
 		case s.host == "qmp" && s.name == "":
 			return cli.Usage("qmp: needs the path of a QMP socket, as in qmp:/run/web01.qmp")
 		case s.host == "libvirt" && s.name == "" && !w.all:
@@ -91,37 +94,55 @@ func (b *backup) meet(ctx context.Context, m *machine) error {
 	if m.whole == nil {
 		return nil
 	}
-	if m.whole.host != "libvirt" {
-		return cli.Later("the source %s:", m.whole.host)
-	}
-	conn, err := b.whole.libvirt(ctx)
-	if err != nil {
-		return err
-	}
-	domain, err := conn.Domain(ctx, m.whole.name)
-	if err != nil {
-		return err
-	}
-	if m.name == "" {
-		m.name = domain.Name()
-		if err := checkMachine(m.name, "the domain"); err != nil {
-			return err
-		}
-	}
 	state, err := cli.StateDir()
 	if err != nil {
 		return err
 	}
-	m.source = libvirt.New(conn, domain.UUID(), libvirt.Options{
-		Scratch: b.whole.scratch, State: state, Freeze: b.whole.freeze, Consistency: b.whole.consistency, Pause: b.whole.pause,
-		Skip: b.skip,
-	})
-	return nil
+	var name string
+	switch m.whole.host {
+	case "libvirt":
+		m.source, name, err = b.domain(ctx, m.whole.name, state)
+	case "qmp":
+		m.source, name, err = b.monitor(ctx, m.whole.name, state)
+	}
+	if err != nil {
+		return err
+	}
+	if m.name != "" {
+		return nil
+	}
+	m.name = name
+	return checkMachine(m.name, m.whole.String())
 }
 
-// A rehearsable machine tells what would be done with it.
-type rehearsable interface {
-	ingest.Machine
+// domain meets a domain of libvirt.
+func (b *backup) domain(ctx context.Context, name, state string) (ingest.Machine, string, error) {
+	conn, err := b.whole.libvirt(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	domain, err := conn.Domain(ctx, name)
+	if err != nil {
+		return nil, "", err
+	}
+	return libvirt.New(conn, domain.UUID(), libvirt.Options{
+		Scratch: b.whole.scratch, State: state, Freeze: b.whole.freeze, Consistency: b.whole.consistency, Pause: b.whole.pause,
+		Skip: b.skip,
+	}), domain.Name(), nil
+}
+
+// monitor meets a QEMU by its monitor.
+func (b *backup) monitor(ctx context.Context, socket, state string) (ingest.Machine, string, error) {
+	m, err := qmp.New(socket, qmp.Options{Scratch: b.whole.scratch, State: state, Pause: b.whole.pause, Skip: b.skip})
+	if err != nil {
+		return nil, "", err
+	}
+	name, err := m.Name(ctx)
+	return m, name, err
+}
+
+// A rehearser is a machine that tells what would be done with it.
+type rehearser interface {
 	Rehearse(ctx context.Context, w ingest.Wish) ([]ingest.Plan, error)
 }
 
@@ -134,7 +155,11 @@ func (b *backup) rehearseWhole(ctx context.Context, repo *index.Repository, m ma
 	if err != nil {
 		return err
 	}
-	plan, err := m.source.Rehearse(ctx, w)
+	r, ok := m.source.(rehearser)
+	if !ok {
+		return cli.Later("--dry-run of %s:", m.whole.host)
+	}
+	plan, err := r.Rehearse(ctx, w)
 	if err != nil {
 		return err
 	}
