@@ -106,8 +106,13 @@ func (old *oldMachine) path(ctx context.Context, disk *libvirtxml.DomainDisk) (s
 	return place(disk), nil
 }
 
-// inspect holds an image against what is to be written to it. That nobody has it open for writing, qemu-img sees.
-func (j *job) inspect(ctx context.Context) (err error) {
+// inspect holds an image against what is to be written to it.
+func (j *job) inspect(ctx context.Context) error {
+	lock, err := qemu.Lock(j.to.path)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	if j.chain, err = qemu.Chain(ctx, qemu.Image{Path: j.to.path, Format: j.to.format}); err != nil {
 		return err
 	}
