@@ -114,7 +114,7 @@ func (r *restoring) machineSummary(p *format.Manifest, made *libvirt.Result, too
 		verified = " and verified"
 	}
 	for _, d := range made.Disks {
-		r.app.Say("%s %s to %s: %s, of which %s data; %s were written", d.Name, d.How, d.Path, cli.Size(d.Size), cli.Size(d.Data), cli.Size(d.Written))
+		r.app.Say("%s, %s, was %s: %s, of which %s data; %s written", d.Name, d.Path, d.How, cli.Size(d.Size), cli.Size(d.Data), cli.Size(d.Written))
 	}
 	r.app.Say("restored%s %s@%s to the domain %s (%s), which is shut off, in %s", verified, p.MachineName, p.Name, made.Name, made.UUID, cli.Took(took))
 	return nil

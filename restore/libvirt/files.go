@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"libvirt.org/go/libvirtxml"
-
 	"vbfs/restore/stage"
 
 	"vbfs/restore"
@@ -71,18 +69,4 @@ func (n *newMachine) nvram(recorded string) string {
 		}
 	}
 	return n.storage.path(base)
-}
-
-// tpmVersion is that of the machine's emulated TPM, by the name of its directory; empty if there is none.
-func tpmVersion(dom *libvirtxml.Domain) string {
-	for _, t := range dom.Devices.TPMs {
-		switch b := t.Backend; {
-		case b == nil || b.Emulator == nil:
-		case b.Emulator.Version == "1.2":
-			return "tpm1.2"
-		default:
-			return "tpm2"
-		}
-	}
-	return ""
 }

@@ -25,6 +25,9 @@ func (d *definition) boot() {
 		}
 	}
 	d.variables()
+	if e := emulator(d.Domain); e != nil {
+		e.Source = nil // its state lies where libvirt has it by itself, which no other machine's does
+	}
 	if e := d.Devices.Emulator; e != "" && !d.has(hasFile, e) {
 		d.note("its emulator %s is not there: it gets the host's", e)
 		d.Devices.Emulator = ""

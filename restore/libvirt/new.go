@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/google/uuid"
 	"libvirt.org/go/libvirtxml"
 
 	hyper "vbfs/hyper/libvirt"
-	"vbfs/hyper/qemu"
 	"vbfs/restore/stage"
 )
 
@@ -113,64 +110,6 @@ func (n *newMachine) taken(ctx context.Context, nameOrUUID string) (bool, error)
 	return true, err
 }
 
-// look asks libvirt for the networks that the machine needs.
-func (n *newMachine) look(ctx context.Context) error {
-	n.networks = map[string]bool{}
-	for _, card := range n.recorded.Devices.Interfaces {
-		if card.Source == nil || card.Source.Network == nil {
-			continue
-		}
-		name := card.Source.Network.Network
-		active, err := n.conn.NetworkActive(ctx, name)
-		if err != nil && !errors.Is(err, hyper.ErrNoNetwork) && !errors.Is(err, hyper.ErrUnsupported) {
-			return err
-		}
-		n.networks[name] = active
-	}
-	return nil
-}
-
-// has tells what this host has.
-func (n *newMachine) has(kind, name string) bool {
-	switch kind {
-	case hasNetwork:
-		return n.networks[name]
-	case hasDevice:
-		name = filepath.Join("/sys/class/net", name)
-	}
-	_, err := os.Stat(name)
-	return err == nil
-}
-
-// images writes the disks. They all get their names, or none.
-func (n *newMachine) images(ctx context.Context) (jobs []*job, err error) {
-	defer func() { err = errors.Join(err, closeAll(jobs)) }()
-	for _, d := range n.m.Disks {
-		to := file{format: n.format(d)}
-		to.path = n.storage.path(n.name + "-" + d.Record.Name + "." + to.format)
-		target, err := openFile(ctx, d, to, false)
-		if err != nil {
-			return jobs, fmt.Errorf("disk %s: %w", d.Record.Name, err)
-		}
-		jobs = append(jobs, &job{disk: d, to: to, how: Made, target: target, done: n.o.Progress.disk()})
-	}
-	if err := fill(ctx, jobs, n.o); err != nil {
-		return jobs, err
-	}
-	return jobs, take(jobs, func(j *job) { n.undo.file(j.to.path) })
-}
-
-// format of a disk's new image: what was asked for, else its source's, of which raw and qcow2 are what QEMU runs best from.
-func (n *newMachine) format(d Disk) string {
-	switch {
-	case n.o.Format != "":
-		return n.o.Format
-	case d.Record.Source == qemu.Raw:
-		return qemu.Raw
-	}
-	return qemu.QCow2
-}
-
 // definition puts the recorded files back, and makes the XML of the machine that has them.
 func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err error) {
 	c := change{name: n.name, uuid: n.uuid, fresh: n.fresh, disks: map[string]file{}, files: map[string]string{}, has: n.has}
@@ -190,28 +129,6 @@ func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err er
 	}
 	more, err := n.tpm()
 	return xml, append(notes, more...), err
-}
-
-// tpm puts the state of the machine's TPM back.
-func (n *newMachine) tpm() (notes []string, err error) {
-	version, archive := tpmVersion(n.recorded), n.m.config(kindTPM)
-	switch {
-	case version == "":
-		return nil, nil
-	case archive == nil:
-		return []string{"the point has no state of its TPM: it begins with an empty one"}, nil
-	case !n.has(hasFile, tpmStates):
-		return []string{"the state of its TPM is not put back: there is no " + tpmStates}, nil
-	}
-	dir := filepath.Join(tpmStates, n.uuid)
-	if n.has(hasFile, dir) { // of a machine that was undefined with --keep-tpm
-		return []string{"the state of its TPM is what " + dir + " holds already, and not the point's"}, nil
-	}
-	if err := putTPM(archive, tpmStates, n.uuid, version); err != nil {
-		return nil, err
-	}
-	n.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
-	return nil, nil
 }
 
 // define is the last that can fail. Whether it took effect is not known when the connection was lost meanwhile.

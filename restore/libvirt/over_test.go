@@ -338,7 +338,7 @@ func TestOverFails(t *testing.T) {
 			return func() { run(t, "sh", "-c", "rmdir "+d.NVRAM()+" && mv "+d.NVRAM()+"- "+d.NVRAM()) }
 		}},
 		"delta, damaged": {o: libvirt.Options{Delta: true}, spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
-			m.Disks[0].Image = &late{image: image{m.Disks[0].Image.(*image).bytes, broken}}
+			m.Disks[0].Image = &late{image{m.Disks[0].Image.(*image).bytes, broken}}
 			return func() {}
 		}, want: broken, half: true},
 	} {
@@ -422,10 +422,7 @@ func writer(t *testing.T, path string) (end func()) {
 }
 
 // A late image fails when it was read for a while.
-type late struct {
-	image
-	n int
-}
+type late struct{ image }
 
 func (l *late) ReadAt(p []byte, off int64) (int, error) {
 	if off > 2<<20 {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,8 +55,7 @@ func (old *oldMachine) nvram() error {
 }
 
 func (old *oldMachine) tpm() error {
-	version, archive, uuid := tpmVersion(old.now), old.m.config(kindTPM), old.domain.UUID()
-	dir := filepath.Join(tpmStates, uuid)
+	version, archive := tpmVersion(old.now), old.m.config(kindTPM)
 	switch {
 	case version == "":
 		return nil
@@ -65,7 +63,8 @@ func (old *oldMachine) tpm() error {
 		old.note("the state of its TPM stays as it is: the point has none")
 		return nil
 	}
-	aside := filepath.Join(tpmStates, ".replaced-"+uuid)
+	dir := tpmDir(old.conn, old.now, old.domain.UUID())
+	aside := filepath.Join(filepath.Dir(dir), ".replaced-"+filepath.Base(dir))
 	err := os.Rename(dir, aside)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -75,10 +74,7 @@ func (old *oldMachine) tpm() error {
 	}
 	old.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
 	old.aside = aside
-	if err := putTPM(archive, tpmStates, uuid, version); err != nil {
-		return fmt.Errorf("put the state of its TPM to %s: %w", tpmStates, err)
-	}
-	return nil
+	return putTPM(archive, dir, version)
 }
 
 // settle is after all has taken effect: no error of it makes the restore a failure.

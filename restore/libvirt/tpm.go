@@ -3,6 +3,7 @@ package libvirt
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,19 +12,77 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"libvirt.org/go/libvirtxml"
+
+	hyper "vbfs/hyper/libvirt"
 )
 
-// tpmStates is where the system's libvirt keeps the states of emulated TPMs, a directory for each machine's UUID: libvirt,
-// src/qemu/qemu_conf.c, swtpmStorageDir.
-const tpmStates = "/var/lib/libvirt/swtpm"
+// tpmDir is where libvirt has the state of a machine's emulated TPM kept: libvirt, src/qemu/qemu_conf.c, swtpmStorageDir.
+func tpmDir(conn *hyper.Conn, dom *libvirtxml.Domain, uuid string) string {
+	if e := emulator(dom); e != nil && e.Source != nil && e.Source.Dir != nil {
+		return e.Source.Dir.Path
+	}
+	dir := "/var/lib/libvirt/swtpm"
+	if uri, _, _ := strings.Cut(conn.URI(), "?"); strings.HasSuffix(uri, "/session") {
+		if config, err := os.UserConfigDir(); err == nil {
+			dir = filepath.Join(config, "libvirt/qemu/swtpm")
+		}
+	}
+	return filepath.Join(dir, uuid)
+}
+
+// emulator is the machine's emulated TPM, nil if there is none. libvirt allows one.
+func emulator(dom *libvirtxml.Domain) *libvirtxml.DomainTPMBackendEmulator {
+	for _, t := range dom.Devices.TPMs {
+		if t.Backend != nil && t.Backend.Emulator != nil {
+			return t.Backend.Emulator
+		}
+	}
+	return nil
+}
+
+// tpmVersion is that of the machine's emulated TPM, by the name of its directory; empty if there is none.
+func tpmVersion(dom *libvirtxml.Domain) string {
+	switch e := emulator(dom); {
+	case e == nil:
+		return ""
+	case e.Version == "1.2":
+		return "tpm1.2"
+	}
+	return "tpm2"
+}
+
+// tpm puts the state of the machine's TPM back.
+func (n *newMachine) tpm() (notes []string, err error) {
+	version, archive := tpmVersion(n.recorded), n.m.config(kindTPM)
+	switch {
+	case version == "":
+		return nil, nil
+	case archive == nil:
+		return []string{"the point has no state of its TPM: it begins with an empty one"}, nil
+	}
+	emulator(n.recorded).Source = nil // as in the definition
+	dir := tpmDir(n.conn, n.recorded, n.uuid)
+	if n.has(hasFile, dir) { // of a machine that was undefined with --keep-tpm
+		return []string{"the state of its TPM is what " + dir + " holds already, and not the point's"}, nil
+	}
+	if err := putTPM(archive, dir, version); err != nil {
+		return nil, err
+	}
+	n.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
+	return nil, nil
+}
 
 // maxTPM bounds a TPM's state, unpacked: a real one has some 10 KiB.
 const maxTPM = 16 << 20
 
-// putTPM unpacks a machine's TPM state, whose directory must not be there. version is the name of its inner directory,
+// putTPM unpacks a machine's TPM state into a directory that must not be there. version is the name of its inner directory,
 // which the archive may begin at or lie in.
-func putTPM(archive []byte, states, uuid, version string) (err error) {
-	dir := filepath.Join(states, uuid)
+func putTPM(archive []byte, dir, version string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o711); err != nil { // as libvirt makes it when the first TPM starts
+		return err
+	}
 	if err := os.Mkdir(dir, 0o711); err != nil {
 		return err
 	}

@@ -1,0 +1,38 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vbfs/hyper/qemu"
+)
+
+// images writes the disks. They all get their names, or none.
+func (n *newMachine) images(ctx context.Context) (jobs []*job, err error) {
+	defer func() { err = errors.Join(err, closeAll(jobs)) }()
+	for _, d := range n.m.Disks {
+		to := file{format: n.format(d)}
+		to.path = n.storage.path(n.name + "-" + d.Record.Name + "." + to.format)
+		target, err := openFile(ctx, d, to, false)
+		if err != nil {
+			return jobs, fmt.Errorf("disk %s: %w", d.Record.Name, err)
+		}
+		jobs = append(jobs, &job{disk: d, to: to, how: Made, target: target, done: n.o.Progress.disk()})
+	}
+	if err := fill(ctx, jobs, n.o); err != nil {
+		return jobs, err
+	}
+	return jobs, take(jobs, func(j *job) { n.undo.file(j.to.path) })
+}
+
+// format of a disk's new image: what was asked for, else its source's, of which raw and qcow2 are what QEMU runs best from.
+func (n *newMachine) format(d Disk) string {
+	switch {
+	case n.o.Format != "":
+		return n.o.Format
+	case d.Record.Source == qemu.Raw:
+		return qemu.Raw
+	}
+	return qemu.QCow2
+}
