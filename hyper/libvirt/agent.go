@@ -9,6 +9,21 @@ import (
 	rpc "github.com/digitalocean/go-libvirt"
 )
 
+// Answers asks the guest's agent for the time, and gives it limit, in whole seconds, to answer: ErrNoAgent is that it does not.
+func (d *Domain) Answers(ctx context.Context, limit time.Duration) error {
+	err := say(ctx, d.conn, func(l *rpc.Libvirt) error {
+		if _, err := l.DomainAgentSetResponseTimeout(d.raw, int32(limit.Seconds()), 0); err != nil {
+			return err
+		}
+		_, _, err := l.DomainGetTime(d.raw, 0)
+		return err
+	})
+	if errors.Is(err, ErrNoAgent) || errors.Is(err, ErrUnsupported) {
+		return d.wrap("ask the guest's agent of", errors.Join(err, d.patience(ctx)))
+	}
+	return d.patience(ctx) // what else it said, it answered
+}
+
 // Freeze has the guest's agent hold still the file systems at mounts, all if there are none, and gives their number. The agent gets
 // limit, in whole seconds, to do it. After an error the guest may be frozen all the same, or will be: Thaw.
 func (d *Domain) Freeze(ctx context.Context, mounts []string, limit time.Duration) (int, error) {

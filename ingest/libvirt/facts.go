@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strconv"
 	"syscall"
 
@@ -37,6 +38,19 @@ func (h *hold) facts(ctx context.Context) (*facts, error) {
 		f.inside[d.Target] = snapshotsInside(ctx, d, h.m.conn.Remote())
 	}
 	return f, nil
+}
+
+// unchanged makes sure that the disks are those that were planned for: one that was attached, detached or exchanged just before the job
+// began would be missed, or taken for another.
+func (h *hold) unchanged(ctx context.Context) error {
+	now, err := h.dom.Describe(ctx, false)
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(now.Disks, h.disks) {
+		return fmt.Errorf("%w: its disks were changed while the backup began: try again", ErrBusy)
+	}
+	return nil
 }
 
 // known are the facts that stand on the point.

@@ -53,7 +53,20 @@ func TestGuest(t *testing.T) {
 	if m, err := b.run("auto"); err != nil || m.Consistency != ingest.Filesystem || !strings.Contains(strings.Join(m.Warnings, "\n"), "it was thawed") {
 		t.Errorf("%+v %v", m, err)
 	}
-	b.dom.Run("killall qemu-ga; sleep 1")
+	b.dom.Virsh("domfsfreeze") // somebody else's
+	if m, err := b.run("auto"); err != nil || m.Consistency != ingest.Crash || !strings.Contains(strings.Join(m.Warnings, "\n"), "not frozen") {
+		t.Errorf("%+v %v", m, err)
+	}
+	b.dom.Run("(echo x >/mnt/vda/x; echo >/wrote) >/dev/null 2>&1 &")
+	if out := b.dom.Run("sleep 1; cat /wrote 2>/dev/null || echo frozen"); out != "frozen" {
+		t.Error("what somebody else froze was thawed")
+	}
+	b.dom.Virsh("domfsthaw")
+	b.dom.Run("killall -STOP qemu-ga")
+	if m := capture("stopped", Options{}, ingest.Crash); m != nil && !strings.Contains(strings.Join(m.Warnings, "\n"), "not responding") {
+		t.Errorf("%q", m.Warnings)
+	}
+	b.dom.Run("killall -KILL qemu-ga; sleep 1")
 	if m := capture("none", Options{}, ingest.Crash); m != nil && len(m.Warnings) > 0 {
 		t.Errorf("%q", m.Warnings)
 	}

@@ -54,11 +54,6 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// says tells whether a reason has part in it, and is none when part is none.
-func says(reason, part string) bool {
-	return (reason == "") == (part == "") && strings.Contains(reason, part)
-}
-
 // An image of the first version of qcow2 keeps no bitmaps: libvirt says no to a checkpoint, and the disk is read all the same. The
 // other goes on by increment.
 func TestOldImage(t *testing.T) {

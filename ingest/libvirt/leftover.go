@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"vbfs/hyper/libvirt"
 )
@@ -17,6 +18,9 @@ const (
 	leftPaused = "paused"
 	leftFrozen = "frozen, run " // of the domain, whose number follows: one that was started again is not frozen
 )
+
+// wakeTime is how long an agent is asked to thaw what an earlier run may have frozen: it may be dead, and the guest not frozen.
+const wakeTime = 30 * time.Second
 
 func frozenBy(dom *libvirt.Domain) string { return leftFrozen + fmt.Sprint(dom.Run()) }
 
@@ -46,8 +50,11 @@ func (h *hold) wake(ctx context.Context) error {
 		h.state = libvirt.Running
 		h.warn("an earlier run had left the domain paused: it was resumed")
 	case what == frozenBy(h.dom):
-		if err := h.thaw(ctx, 0); err != nil {
-			return err
+		short, cancel := context.WithTimeout(ctx, wakeTime)
+		defer cancel()
+		if _, err := h.dom.Thaw(short); err != nil { // it stays remembered
+			h.warn("an earlier run may have left the guest frozen: %v", err)
+			return nil
 		}
 		h.warn("an earlier run had left the guest frozen: it was thawed")
 	}

@@ -22,6 +22,7 @@ type hold struct {
 	uid         int // of QEMU; -1 is not known
 	memory      *memory
 	place       *place
+	disks       []libvirt.Disk // as the plan has them
 	plan        []planned
 	checkpoints []libvirt.Checkpoint
 	created     time.Time // of our checkpoint; zero is none
@@ -58,7 +59,7 @@ func (h *hold) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.checkpoints = f.checkpoints
+	h.checkpoints, h.disks = f.checkpoints, f.disks
 	if err := h.prune(ctx, h.w.Points); err != nil {
 		h.warn("%v", err)
 	}
@@ -73,6 +74,9 @@ func (h *hold) take(ctx context.Context) error {
 		return err
 	}
 	if err := h.begin(ctx); err != nil {
+		return err
+	}
+	if err := h.unchanged(ctx); err != nil {
 		return err
 	}
 	if h.checkpoint() != "" {

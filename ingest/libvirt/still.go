@@ -11,8 +11,10 @@ import (
 )
 
 // Bounds of how long the guest is held still: the agent gets freezeTime to freeze, which syncs all that is dirty first; instantTime is for the
-// job's beginning, which takes some 100 ms; thawTime for an agent that is slow to answer.
+// job's beginning, which takes some 100 ms; thawTime for an agent that is slow to answer. One that does not say what time it is within
+// answerTime is not asked for more.
 const (
+	answerTime  = 5 * time.Second
 	freezeTime  = 60 * time.Second
 	instantTime = 45 * time.Second
 	thawTime    = 2 * time.Minute
@@ -66,20 +68,18 @@ func (h *hold) paused(ctx context.Context, begin func(context.Context) error) er
 
 // frozen has the guest's file systems hold still meanwhile. A guest that cannot is taken as it is, if that is enough.
 func (h *hold) frozen(ctx context.Context, begin func(context.Context) error) (string, error) {
+	if err := h.dom.Answers(ctx, answerTime); err != nil {
+		return h.unfrozen(ctx, err, begin)
+	}
 	if err := h.memory.write(frozenBy(h.dom)); err != nil {
 		return "", err
 	}
 	n, err := h.freeze(ctx)
 	if err != nil {
-		if e := h.thaw(ctx, 0); e != nil {
+		if e := h.doubtful(ctx, err); e != nil {
 			return "", errors.Join(err, e)
 		}
-		h.agent = false // it is not asked again
-		h.warn("the guest was not frozen: %v", err)
-		if h.m.o.Consistency != "" {
-			return "", fmt.Errorf("%w: %w", ErrConsistency, err)
-		}
-		return ingest.Crash, begin(ctx)
+		return h.unfrozen(ctx, err, begin)
 	}
 	err = begin(ctx)
 	held := h.thaw(ctx, n)
@@ -97,6 +97,27 @@ func (h *hold) frozen(ctx context.Context, begin func(context.Context) error) (s
 		return ingest.Application, nil
 	}
 	return ingest.Filesystem, nil
+}
+
+// unfrozen goes on with a guest that was not frozen, if that is enough. Its agent is not asked again.
+func (h *hold) unfrozen(ctx context.Context, why error, begin func(context.Context) error) (string, error) {
+	if h.m.o.Consistency != "" {
+		return "", fmt.Errorf("%w: %w", ErrConsistency, why)
+	}
+	h.agent = false
+	h.warn("the guest was not frozen: %v", why)
+	return ingest.Crash, begin(ctx)
+}
+
+// doubtful thaws a guest that may have been frozen by a call that failed. Where the agent itself said no, it was not, or by somebody
+// else: then thawing is for him.
+func (h *hold) doubtful(ctx context.Context, failed error) error {
+	for _, lost := range []error{libvirt.ErrNoAgent, libvirt.ErrTimeout, libvirt.ErrLost, context.DeadlineExceeded} {
+		if errors.Is(failed, lost) {
+			return h.thaw(ctx, 0)
+		}
+	}
+	return h.memory.write("")
 }
 
 func (h *hold) freeze(ctx context.Context) (int, error) {
