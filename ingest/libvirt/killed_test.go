@@ -92,4 +92,3 @@ func TestLeftPaused(t *testing.T) {
 		t.Error(b.dom.State(), err)
 	}
 }
-

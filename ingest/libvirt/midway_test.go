@@ -89,4 +89,3 @@ func TestEndedUnseen(t *testing.T) {
 		t.Error(b.ours())
 	}
 }
-

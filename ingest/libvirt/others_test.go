@@ -95,4 +95,3 @@ func TestCancelled(t *testing.T) {
 	}
 	b.level(b.take("auto"), "inc", -1)
 }
-
