@@ -16,6 +16,9 @@ var (
 	// ErrInUse: a process, most likely a machine that runs, may write to the image.
 	ErrInUse = errors.New("image is in use by another process")
 
+	// ErrNoLocks: the file system knows no locks.
+	ErrNoLocks = errors.New("no file locks")
+
 	// ErrNoFormat: the caller did not say what format the image has.
 	ErrNoFormat = errors.New("image format not given")
 

@@ -23,7 +23,7 @@ var writing = []int64{
 }
 
 // Lock keeps every QEMU of this host from opening an image for writing, until it is closed, in the way that QEMU itself does: a machine with this disk
-// cannot start. ErrInUse says that one has it open so already. Reading goes on. What is no QEMU does not care.
+// cannot start. ErrInUse says that one has it open so already, ErrNoLocks that QEMU cannot lock it either. Reading goes on. What is no QEMU does not care.
 func Lock(path string) (io.Closer, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -40,13 +40,13 @@ func Lock(path string) (io.Closer, error) {
 func lock(f *os.File) error {
 	for _, n := range writing {
 		if _, err := fcntl(f, unix.F_OFD_SETLK, unix.F_RDLCK, refusedBase+n); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrNoLocks, err)
 		}
 	}
 	for _, n := range writing {
 		found, err := fcntl(f, unix.F_OFD_GETLK, unix.F_WRLCK, heldBase+n)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrNoLocks, err)
 		}
 		if found != unix.F_UNLCK {
 			return ErrInUse

@@ -37,9 +37,9 @@ func (r *rest) disk(ctx context.Context, p planned) ingest.Disk {
 }
 
 // untold says why an image's bitmap does not tell all that was written since it was begun, or nothing. libvirt has every checkpoint's
-// bitmap go on when another checkpoint is made, whosoever's it is, and QEMU does when a tool of its own writes to an image at rest:
-// one that is enabled has missed nothing. One that is not has, and whether the others know of what it missed, nobody does: those
-// of checkpoints that were removed meanwhile are gone.
+// bitmap go on when another checkpoint is made, whosoever's it is (libvirt, docs/kbase/internals/incremental-backup; its first
+// releases did not), and QEMU's tools have it go on when they write to an image at rest: one that is enabled has missed nothing. One that is not
+// has, and whether the later ones together know all of it nobody can tell: those of checkpoints that were removed are gone.
 func untold(info qemu.Info, name string) string {
 	if len(info.Snapshots) > 0 {
 		return fmt.Sprintf("the image has snapshots inside (%q), going back to which no bitmap of changes would tell", info.Snapshots)

@@ -58,7 +58,6 @@ func (m *Machine) near(dom *libvirt.Domain) error {
 
 // take looks at nothing before it is kept from changing.
 func (r *rest) take(ctx context.Context) (*ingest.Shot, error) {
-	at := time.Now()
 	if err := r.clearFiles(); err != nil {
 		r.warn("%v", err)
 	}
@@ -67,6 +66,7 @@ func (r *rest) take(ctx context.Context) (*ingest.Shot, error) {
 			return nil, err
 		}
 	}
+	at := time.Now()
 	f, err := r.facts(ctx)
 	if err != nil {
 		return nil, err
@@ -118,8 +118,10 @@ func (r *rest) lockDisk(ctx context.Context, d libvirt.Disk) {
 	switch {
 	case errors.Is(err, qemu.ErrInUse):
 		r.busy[d.Target] = fmt.Errorf("%w: another domain has it, or this one on another host", err)
-	case err != nil:
+	case errors.Is(err, qemu.ErrNoLocks):
 		r.warn("disk %s: nothing kept others from writing to it while it was read: %v", d.Target, err)
+	case err != nil:
+		r.busy[d.Target] = err
 	default:
 		r.locks = append(r.locks, l)
 	}
