@@ -9,6 +9,12 @@
 //	Release end the job, remove the files
 //	Settle  remove checkpoints that no later point would count from
 //
+// Of a domain that is shut off:
+//
+//	Take    lock the images, as QEMU does; shut off still?  facts -> the same plan; does the mark's bitmap tell?
+//	read    qemu-nbd, or qemu-storage-daemon for encrypted images -> ingest/nbd
+//	Release unlock
+//
 // # Words
 //
 // A mark is a libvirt checkpoint named vbfs-REPOSITORY-POINT: the changes since a point are counted from the mark with its name, and only
@@ -25,6 +31,9 @@
 //
 // The guest is held still for the beginning of the job alone, and let go whatever happens, also when the run is cancelled: what holds
 // it still is never given up half-way. What could not be undone is named, and the next run finds it.
+//
+// A domain at rest cannot start while it is read, and gets no mark: a later point counts from the same one. Its changes are counted
+// only from a bitmap that is enabled and was closed well.
 //
 // A guest never stops for want of room: the job is ended before its scratch files fill their file system.
 package libvirt

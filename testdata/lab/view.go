@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 )
 
@@ -69,12 +70,13 @@ func (x *domainXML) shell() string {
 	return ""
 }
 
-// disk looks a disk up.
-func (x *domainXML) disk(target string) (*view, error) {
+// view looks a disk up.
+func (d *Domain) view(target string) (*view, error) {
+	x, err := d.xml()
 	for i := range x.Disks {
 		if x.Disks[i].Target.Dev == target {
-			return &x.Disks[i], nil
+			return &x.Disks[i], err
 		}
 	}
-	return nil, fmt.Errorf("no disk %s", target)
+	return nil, errors.Join(err, fmt.Errorf("domain %s has no disk %s", d.Name, target))
 }
