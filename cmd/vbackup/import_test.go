@@ -170,6 +170,9 @@ func TestImportDamaged(t *testing.T) {
 	check([]bool{true, true, false, true, false, true}) // by time: the whole ones have the next free second
 	holds(l, "web01:vda", vda[3])
 	holds(l, "web01:vdb", vdb[3])
+	if r := l.OK("vbackup", "import", "virtnbdbackup", set); !strings.Contains(r.Out, "imported 0 points, 4 were there, 0 failed") {
+		t.Errorf("%s%s", r.Out, r.Err)
+	}
 }
 
 // TestImportMissing does without a full backup what can be done.
@@ -224,4 +227,26 @@ func TestImportRefuses(t *testing.T) {
 	if !slices.Equal(machines, []string{"db01", "web01"}) {
 		t.Errorf("machines %q", machines)
 	}
+}
+
+// TestImportInterrupted goes on where it was interrupted.
+func TestImportInterrupted(t *testing.T) {
+	t.Parallel()
+	l := clitest.NewPlain(t)
+	set := l.Path("set")
+	vda, _ := madeSet(t, set, 3)
+	p := l.Start("vbackup", "import", "virtnbdbackup", set, "--limit-rate", "1M")
+	for len(l.Points()) == 0 {
+		time.Sleep(20 * time.Millisecond)
+	}
+	p.Process.Signal(os.Interrupt)
+	p.Wait()
+	if code := p.ProcessState.ExitCode(); code != 130 || len(l.Points()) == 4 {
+		t.Fatalf("exit code %d, %d points", code, len(l.Points()))
+	}
+	l.OK("vbackup", "import", "virtnbdbackup", set)
+	if len(l.Points()) != 4 {
+		t.Errorf("%d points", len(l.Points()))
+	}
+	holds(l, "web01:vda", vda[3])
 }

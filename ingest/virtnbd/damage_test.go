@@ -78,7 +78,17 @@ func TestDamagedStreams(t *testing.T) {
 		"comp length":       {true, func(b []byte) []byte { b[len(b)-3]++; return b }, "damaged"},
 		"comp huge":         {true, func(b []byte) []byte { copy(b[len(b)-18:], "7fffffffffffffff"); return b }, "list of compressed sizes"},
 		"not compressed":    {false, replace(`"compressed": false`, `"compressed": 2    `), "list of compressed sizes"},
-		"compressed":        {true, replace(`"compressed": 2`, `"compressed": false`), "damaged"},
+		"fewer compressed": {true, func(b []byte) []byte {
+			b = replace(headerOf("data", 0, 100_000), headerOf("data", 0, 100_001))(b)
+			b = replace(headerOf("zero", 100_000, 50_000), headerOf("zero", 100_001, 49_999))(b)
+			return replace(`"dataSize": 250000`, `"dataSize": 250001`)(b)
+		}, "less compressed data"},
+		"more compressed": {true, func(b []byte) []byte {
+			b = replace(headerOf("data", 0, 100_000), headerOf("data", 0, 99_999))(b)
+			b = replace(headerOf("zero", 100_000, 50_000), headerOf("zero", 99_999, 50_001))(b)
+			return replace(`"dataSize": 250000`, `"dataSize": 249999`)(b)
+		}, "more compressed data"},
+		"compressed": {true, replace(`"compressed": 2`, `"compressed": false`), "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -116,6 +126,28 @@ func TestFlippedBits(t *testing.T) {
 			if p.sound(t.Context(), "vda") == nil && !bytes.Equal(readPoint(t, p, "vda"), want) {
 				t.Errorf("packed=%v: a bit of byte %d flipped, and other bytes come out", packed, at)
 			}
+		}
+	}
+}
+
+// TestDecoder finds compressed data that is shorter or longer than it was said to be, in the file and on the disk.
+func TestDecoder(t *testing.T) {
+	t.Parallel()
+	s := handmade.Stream{Disk: "vda", Size: 5000, Packed: true, Frames: []handmade.Frame{{Data: noise(1, 5000)}}}
+	b := s.Bytes()
+	at := int64(bytes.Index(b, []byte("\x04\x22\x4d\x18")))
+	stored := int64(bytes.Index(b, []byte("\r\nstop"))) - at
+	b = append(b[:at+stored:at+stored], 0, 0, 0, 0, 0, 0, 0, 0)
+	for f, ok := range map[frame]bool{
+		{n: 5000, pos: at, stored: stored}:     true,
+		{n: 4999, pos: at, stored: stored}:     false,
+		{n: 5001, pos: at, stored: stored}:     false,
+		{n: 5000, pos: at, stored: stored - 1}: false,
+		{n: 5000, pos: at, stored: stored + 8}: false,
+	} {
+		err := newDecoder(bytes.NewReader(b), f).read(make([]byte, f.n), 0)
+		if (err == nil) != ok || err != nil && !errors.Is(err, ErrDamaged) {
+			t.Errorf("%+v: %v", f, err)
 		}
 	}
 }

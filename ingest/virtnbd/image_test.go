@@ -132,9 +132,13 @@ func replay(t *testing.T, p *Point, target string, disk []byte) []byte {
 		t.Fatal(err)
 	}
 	defer src.Close()
+	said := p.streams[target].frames.all()
 	for e, err := range src.Extents(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if f, _ := said.next(); e != (ingest.Extent{Off: f.off, Len: f.n, Zero: f.zero}) {
+			t.Fatalf("%+v for the frame %+v", e, f)
 		}
 		part := disk[e.Off:][:e.Len]
 		if e.Zero {
@@ -164,6 +168,19 @@ func TestGrownAndShrunk(t *testing.T) {
 		t.Error("the shrunk disk is not what it was")
 	}
 	copy(want[1500:], ones(300, 3))
+	src, err := s.Points[2].disk("vda", false).Open(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var zeros []ingest.Extent
+	for e := range src.Extents(t.Context()) {
+		if e.Zero {
+			zeros = append(zeros, e)
+		}
+	}
+	if fmt.Sprint(zeros) != "[{400 1100 true} {1800 200 true}]" {
+		t.Errorf("zeros: %v", zeros)
+	}
 	if !bytes.Equal(readPoint(t, s.Points[2], "vda"), want) {
 		t.Error("the grown disk is not what it was")
 	}

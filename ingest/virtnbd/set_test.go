@@ -153,6 +153,23 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestTimesWest finds out the zone of a host whose clock is behind.
+func TestTimesWest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	s := small("vda", "full", "virtnbdbackup.0", "")
+	s.Date = now.Add(-5*time.Hour + time.Second)
+	s.Write(t, dir)
+	handmade.Checkpoint(t, dir, "virtnbdbackup.0", now.Unix(), "vda")
+	s = small("vda", "inc", "virtnbdbackup.0", "virtnbdbackup.0")
+	s.Date = now.Add(-4 * time.Hour)
+	s.Write(t, dir)
+	if p := openSet(t, dir).Points[1]; !p.Time.Equal(now.Add(time.Hour)) {
+		t.Errorf("%v", p.Time)
+	}
+}
+
 // TestTimesUnknown takes the zone that is given, and says so.
 func TestTimesUnknown(t *testing.T) {
 	t.Parallel()
