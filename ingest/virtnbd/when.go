@@ -100,8 +100,9 @@ func (p *Point) guess(near *Point) {
 		p.Time = p.local.Add(-d)
 	default:
 		l, z := p.local, p.set.zone
-		p.Time = time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), z).UTC()
-		p.warn("the set tells its time without a time zone: it was taken for %s", z)
+		at := time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), z)
+		p.Time = at.UTC()
+		p.warn("the set tells its time without a time zone: it was taken for %s", at.Format("MST (UTC-07:00)"))
 	}
 }
 
