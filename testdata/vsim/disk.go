@@ -86,6 +86,7 @@ func (h *Host) newDisk(name string, dev *types.VirtualDisk) (*disk, error) {
 	return d, h.resize(d, dev.CapacityInBytes)
 }
 
+// resize leaves alone a flat that has the length already: whoever made it made the descriptor.
 func (h *Host) resize(d *disk, size int64) error {
 	d.size = size
 	f, err := os.OpenFile(d.flat().path, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -93,10 +94,16 @@ func (h *Host) resize(d *disk, size int64) error {
 		return err
 	}
 	defer f.Close()
-	return f.Truncate(size)
+	if info, err := f.Stat(); err != nil || info.Size() == size {
+		return err
+	}
+	if err = f.Truncate(size); err != nil {
+		return err
+	}
+	return h.describe(d.flat(), size)
 }
 
-// split is a descriptor's name without its number, and the directory.
+// deltaName is a delta's descriptor.
 func deltaName(flat string, n int) string {
 	return fmt.Sprintf("%s-%06d.vmdk", strings.TrimSuffix(flat, ".vmdk"), n)
 }

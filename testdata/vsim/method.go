@@ -84,6 +84,8 @@ func (h *Host) override(ctx *simulator.Context, m *simulator.Method) mo.Referenc
 		object = &snapshotCalls{head}
 	case "Folder":
 		object = &folderCalls{head}
+	case "AuthorizationManager":
+		object = &rightsCalls{head}
 	case "SessionManager":
 		object = &sessionCalls{head}
 	default:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -54,43 +53,52 @@ func (m *Machine) backed(devices []types.BaseVirtualDevice, of func(*disk) (*lay
 			id = t.changeID()
 		}
 		fresh := *old
-		fresh.Backing = backing(old.Backing, l, id)
+		fresh.Backing = m.h.backing(old.Backing, l, id)
 		list[i] = &fresh
 	}
 	return list
 }
 
 // backing is a copy for a layer, with all that lie below as parents. A parent has no changeId.
-func backing(like types.BaseVirtualDeviceBackingInfo, l *layer, changeID string) types.BaseVirtualDeviceBackingInfo {
+func (h *Host) backing(like types.BaseVirtualDeviceBackingInfo, l *layer, changeID string) types.BaseVirtualDeviceBackingInfo {
 	switch b := like.(type) {
 	case *types.VirtualDiskFlatVer2BackingInfo:
 		c := *b
-		c.FileName, c.ChangeId, c.Parent = l.name, changeID, nil
+		c.VirtualDeviceFileBackingInfo, c.ChangeId, c.Parent = h.fileOfLayer(l, b.BackingObjectId), changeID, nil
 		if l.parent != nil {
-			c.Parent = backing(like, l.parent, "").(*types.VirtualDiskFlatVer2BackingInfo)
+			c.Parent = h.backing(like, l.parent, "").(*types.VirtualDiskFlatVer2BackingInfo)
 		}
 		return &c
 	case *types.VirtualDiskSeSparseBackingInfo:
 		c := *b
-		c.FileName, c.ChangeId, c.Parent = l.name, changeID, nil
+		c.VirtualDeviceFileBackingInfo, c.ChangeId, c.Parent = h.fileOfLayer(l, b.BackingObjectId), changeID, nil
 		if l.parent != nil {
-			c.Parent = backing(like, l.parent, "").(*types.VirtualDiskSeSparseBackingInfo)
+			c.Parent = h.backing(like, l.parent, "").(*types.VirtualDiskSeSparseBackingInfo)
 		}
 		return &c
 	case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
 		c := *b
-		c.FileName, c.ChangeId, c.Parent = l.name, changeID, nil
+		c.VirtualDeviceFileBackingInfo, c.ChangeId, c.Parent = h.fileOfLayer(l, b.BackingObjectId), changeID, nil
 		if l.parent != nil {
-			c.Parent = backing(like, l.parent, "").(*types.VirtualDiskRawDiskMappingVer1BackingInfo)
+			c.Parent = h.backing(like, l.parent, "").(*types.VirtualDiskRawDiskMappingVer1BackingInfo)
 		}
 		return &c
 	}
 	return like
 }
 
+// fileOfLayer is the part of a backing that says where it lies.
+func (h *Host) fileOfLayer(l *layer, object *string) types.VirtualDeviceFileBackingInfo {
+	info := types.VirtualDeviceFileBackingInfo{FileName: l.name, BackingObjectId: object}
+	if ds := h.storeOf(l.name); ds != nil {
+		info.Datastore = &ds.Self
+	}
+	return info
+}
+
 // lay makes the layout anew: vcsim's knows neither deltas nor real lengths.
 func (m *Machine) lay(vm *simulator.VirtualMachine) {
-	l := &types.VirtualMachineFileLayoutEx{Timestamp: vm.LayoutEx.Timestamp, Snapshot: vm.LayoutEx.Snapshot}
+	l := &types.VirtualMachineFileLayoutEx{Timestamp: vm.LayoutEx.Timestamp, Snapshot: slices.Clone(vm.LayoutEx.Snapshot)}
 	keys := make(map[string]int32)
 	add := func(name string, kind types.VirtualMachineFileLayoutExFileType) int32 {
 		if key, ok := keys[name]; ok {
@@ -106,13 +114,15 @@ func (m *Machine) lay(vm *simulator.VirtualMachine) {
 		l.File = append(l.File, file)
 		return file.Key
 	}
-	dir := path.Dir(vm.Config.Files.VmPathName)
 	add(vm.Config.Files.VmPathName, types.VirtualMachineFileLayoutExFileTypeConfig)
-	add(path.Join(dir, strings.TrimSuffix(path.Base(vm.Config.Files.VmPathName), ".vmx")+".nvram"), types.VirtualMachineFileLayoutExFileTypeNvram)
+	if nvram := strings.TrimSuffix(vm.Config.Files.VmPathName, ".vmx") + ".nvram"; m.h.exists(nvram) {
+		add(nvram, types.VirtualMachineFileLayoutExFileTypeNvram)
+	}
 	for _, key := range sortedKeys(m.disks) {
 		l.Disk = append(l.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: key, Chain: chain(m.disks[key].now, add)})
 	}
 	for i, s := range l.Snapshot {
+		l.Snapshot[i].DataKey = add(fileName(vm.LayoutEx, s.DataKey), types.VirtualMachineFileLayoutExFileTypeSnapshotData)
 		if shot := m.shots[s.Key]; shot != nil {
 			l.Snapshot[i].Disk = nil
 			for _, key := range sortedKeys(shot.layers) {
@@ -121,6 +131,15 @@ func (m *Machine) lay(vm *simulator.VirtualMachine) {
 		}
 	}
 	vm.LayoutEx = l
+}
+
+func fileName(l *types.VirtualMachineFileLayoutEx, key int32) string {
+	for _, f := range l.File {
+		if f.Key == key {
+			return f.Name
+		}
+	}
+	return ""
 }
 
 // chain lists a disk's files from the flat on: descriptor, then data.

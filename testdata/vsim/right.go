@@ -1,6 +1,11 @@
 package vsim
 
 import (
+	"slices"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -58,4 +63,52 @@ func (h *Host) missing(method string, on types.ManagedObjectReference) types.Bas
 		return nil
 	}
 	return &types.NoPermission{Object: &on, PrivilegeId: p}
+}
+
+// rightsCalls answers for the authorization manager: of vcsim's answers, which grant everything, it takes away what is denied.
+type rightsCalls struct{ calls }
+
+func (c *rightsCalls) manager() *simulator.AuthorizationManager {
+	return c.h.reg.Get(c.Self).(*simulator.AuthorizationManager)
+}
+
+// HasPrivilegeOnEntities asks about the session's own account.
+func (c *rightsCalls) HasPrivilegeOnEntities(ctx *simulator.Context, req *types.HasPrivilegeOnEntities) soap.HasFault {
+	c.enter(ctx)
+	body := c.manager().HasPrivilegeOnEntities(req).(*methods.HasPrivilegeOnEntitiesBody)
+	c.h.withhold(body.Res.Returnval)
+	return body
+}
+
+// HasPrivilegeOnEntity is deprecated, and refused: vcsim cannot encode a false in a list, and answers with fewer elements than
+// were asked for.
+func (c *rightsCalls) HasPrivilegeOnEntity(ctx *simulator.Context, _ *types.HasPrivilegeOnEntity) soap.HasFault {
+	c.enter(ctx)
+	return &methods.HasPrivilegeOnEntityBody{Fault_: simulator.Fault("use HasPrivilegeOnEntities", &types.NotSupported{})}
+}
+
+// HasUserPrivilegeOnEntities asks about a named account.
+func (c *rightsCalls) HasUserPrivilegeOnEntities(ctx *simulator.Context, req *types.HasUserPrivilegeOnEntities) soap.HasFault {
+	c.enter(ctx)
+	body := c.manager().HasUserPrivilegeOnEntities(req).(*methods.HasUserPrivilegeOnEntitiesBody)
+	c.h.withhold(body.Res.Returnval)
+	return body
+}
+
+// FetchUserPrivilegeOnEntities lists.
+func (c *rightsCalls) FetchUserPrivilegeOnEntities(ctx *simulator.Context, req *types.FetchUserPrivilegeOnEntities) soap.HasFault {
+	c.enter(ctx)
+	body := c.manager().FetchUserPrivilegeOnEntities(req).(*methods.FetchUserPrivilegeOnEntitiesBody)
+	for i, e := range body.Res.Returnval {
+		body.Res.Returnval[i].Privileges = slices.DeleteFunc(slices.Clone(e.Privileges), func(p string) bool { return c.h.deniedAny(p) })
+	}
+	return body
+}
+
+func (h *Host) withhold(list []types.EntityPrivilege) {
+	for _, e := range list {
+		for i, a := range e.PrivAvailability {
+			e.PrivAvailability[i].IsGranted = a.IsGranted && !h.deniedAny(a.PrivId)
+		}
+	}
 }

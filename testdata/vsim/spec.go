@@ -3,7 +3,9 @@ package vsim
 import (
 	"context"
 	"fmt"
+	"os"
 	"path"
+	"strings"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
@@ -21,7 +23,8 @@ type Spec struct {
 	BIOS        bool // else it is EFI with secure boot
 	Annotation  string
 	ExtraConfig map[string]string
-	SharedBus   bool // its SCSI controllers are shared between machines: it can have no snapshot
+	SharedBus   bool   // its SCSI controllers are shared between machines: it can have no snapshot
+	NVRAM       []byte // nil: a few bytes, but nothing if it is off, as it was never on
 }
 
 // A Disk is one of a machine's.
@@ -61,6 +64,8 @@ func (h *Host) Add(s Spec) *Machine {
 	h.must(err)
 	m := h.machine(info.Result.(types.ManagedObjectReference))
 	h.must(m.fill(s.Disks))
+	h.must(m.writeNVRAM(&s))
+	m.change(func() error { return nil })
 	if !s.Off {
 		m.PowerOn()
 	}
@@ -210,4 +215,21 @@ func (m *Machine) fill(disks []Disk) error {
 		}
 	}
 	return nil
+}
+
+// NVRAM is the name of its file, "[fast] vm/vm.nvram", which may not exist.
+func (m *Machine) NVRAM() string { return strings.TrimSuffix(m.vmx(), ".vmx") + ".nvram" }
+
+func (m *Machine) writeNVRAM(s *Spec) error {
+	p, err := m.h.path(m.NVRAM())
+	if err != nil {
+		return err
+	}
+	if s.NVRAM == nil && s.Off {
+		return os.Remove(p)
+	}
+	if s.NVRAM == nil {
+		s.NVRAM = []byte("MRVN of " + s.Name)
+	}
+	return os.WriteFile(p, s.NVRAM, 0o600)
 }

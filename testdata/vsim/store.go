@@ -61,6 +61,15 @@ func (h *Host) datastore(name string) *simulator.Datastore {
 	return nil
 }
 
+// storeOf is the datastore of a file's name.
+func (h *Host) storeOf(name string) *simulator.Datastore {
+	var p object.DatastorePath
+	if !p.FromString(name) {
+		return nil
+	}
+	return h.datastore(p.Datastore)
+}
+
 // isNFS tells whether the areas of `*` are the whole disk there.
 func (h *Host) isNFS(datastore string) bool {
 	for _, d := range h.options.Datastores {
@@ -90,4 +99,13 @@ func (h *Host) Path(name string) string {
 	p, err := h.path(name)
 	h.must(err)
 	return p
+}
+
+func (h *Host) exists(name string) bool {
+	p, err := h.path(name)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(p)
+	return err == nil
 }
