@@ -51,7 +51,7 @@ func (m *Machine) Reregister() {
 	m.h.must(m.Object().Unregister(context.Background()))
 	fresh := *old
 	fresh.Self = types.ManagedObjectReference{}
-	m.h.enlist(&fresh, folder)
+	m.h.enlist(folder, &fresh)
 	m.h.mu.Lock()
 	defer m.h.mu.Unlock()
 	m.mu.Lock()
@@ -67,22 +67,26 @@ func (m *Machine) Unregister() {
 	m.h.must(m.Object().Unregister(context.Background()))
 }
 
-// enlist puts an object into the inventory, with all that refers to it.
-func (h *Host) enlist(vm *simulator.VirtualMachine, folder types.ManagedObjectReference) {
-	ctx := h.context()
-	vm.Parent = &folder
-	h.reg.Put(vm)
-	vm.Summary.Vm = &vm.Self
-	f := h.reg.Get(folder).(*simulator.Folder)
-	h.reg.AddReference(ctx, f, &f.ChildEntity, vm.Self)
-	host := h.reg.Get(*vm.Runtime.Host).(*simulator.HostSystem)
-	h.reg.AppendReference(ctx, host, &host.Vm, vm.Self)
-	if pool, ok := h.reg.Get(*vm.ResourcePool).(*simulator.ResourcePool); ok {
-		h.reg.AppendReference(ctx, pool, &pool.Vm, vm.Self)
+// enlist puts machines that have the same place into the inventory, with all that refers to them.
+func (h *Host) enlist(folder types.ManagedObjectReference, vms ...*simulator.VirtualMachine) {
+	var refs []types.ManagedObjectReference
+	for _, vm := range vms {
+		vm.Parent = &folder
+		h.reg.Put(vm)
+		vm.Summary.Vm = &vm.Self
+		refs = append(refs, vm.Self)
 	}
-	for _, ref := range vm.Datastore {
+	ctx, place := h.context(), vms[0]
+	f := h.reg.Get(folder).(*simulator.Folder)
+	h.reg.AppendReference(ctx, f, &f.ChildEntity, refs...)
+	host := h.reg.Get(*place.Runtime.Host).(*simulator.HostSystem)
+	h.reg.AppendReference(ctx, host, &host.Vm, refs...)
+	if pool, ok := h.reg.Get(*place.ResourcePool).(*simulator.ResourcePool); ok {
+		h.reg.AppendReference(ctx, pool, &pool.Vm, refs...)
+	}
+	for _, ref := range place.Datastore {
 		ds := h.reg.Get(ref).(*simulator.Datastore)
-		h.reg.AppendReference(ctx, ds, &ds.Vm, vm.Self)
+		h.reg.AppendReference(ctx, ds, &ds.Vm, refs...)
 	}
 }
 
@@ -92,6 +96,7 @@ func (m *Machine) Crowd(n int, change func(i int, vm *simulator.VirtualMachine))
 	m.h.t.Helper()
 	var like simulator.VirtualMachine
 	m.h.reg.WithLock(m.h.context(), m.vm(), func() { like = *m.vm() })
+	all := make([]*simulator.VirtualMachine, n) // at least one
 	for i := range n {
 		vm := like
 		config := *like.Config
@@ -105,6 +110,7 @@ func (m *Machine) Crowd(n int, change func(i int, vm *simulator.VirtualMachine))
 		if change != nil {
 			change(i, &vm)
 		}
-		m.h.enlist(&vm, *like.Parent)
+		all[i] = &vm
 	}
+	m.h.enlist(*like.Parent, all...)
 }
