@@ -19,7 +19,7 @@ type importing struct {
 	backup
 	zone string
 
-	there, failed int
+	there, planned, failed int
 }
 
 func importCommand(app *cli.App) *cobra.Command {

@@ -46,7 +46,7 @@ func (i *importing) all(ctx context.Context, repo *index.Repository, sets []*vir
 	switch {
 	case i.codes == nil:
 		return nil
-	case len(i.total.Points)+i.there > 0:
+	case len(i.total.Points)+i.there+i.planned > 0:
 		return cli.Told(cli.Partly)
 	case slices.Min(i.codes) == slices.Max(i.codes):
 		return cli.Told(i.codes[0])

@@ -71,10 +71,10 @@ type plannedImport struct {
 
 // tell says what would be imported. Of the streams only the headers are looked at.
 func (i *importing) tell(ctx context.Context, machine string, p *virtnbd.Point) error {
-	err := p.Look(ctx)
-	if err != nil {
+	if err := p.Look(ctx); err != nil {
 		return err
 	}
+	i.planned++
 	if i.app.Flags.JSON {
 		return i.app.Line(plannedImport{"plan", machine, p.Time, p.Level, p.Files()})
 	}

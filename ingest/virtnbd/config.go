@@ -72,7 +72,7 @@ func (p *Point) images() []byte {
 	all := map[string][]json.RawMessage{}
 	for _, d := range p.disks() {
 		name := p.beside(d, ".qcow.json")
-		b, err := readSmall(p.set.root, name, maxXML)
+		b, err := readSmall(p.set.root, name, maxJSON)
 		if name != "" && err == nil && json.Valid(b) {
 			all[d] = []json.RawMessage{b}
 		}

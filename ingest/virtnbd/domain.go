@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// maxXML bounds a configuration file, maxBoot what is kept of loader, NVRAM, kernel and initrd: a point's manifest holds
+// maxXML bounds a configuration file, maxJSON what qemu-img says of a disk, maxBoot what is kept of loader, NVRAM, kernel and initrd: a point's manifest holds
 // all of them, and no more than 128 MiB.
 const (
 	maxXML  = 4 << 20
+	maxJSON = 256 << 10
 	maxBoot = 24 << 20
 )
 

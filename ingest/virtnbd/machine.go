@@ -30,7 +30,7 @@ func (p *Point) Take(ctx context.Context, w ingest.Wish) (*ingest.Shot, error) {
 		Time: p.Time, Consistency: ingest.Crash, Warnings: slices.Clone(p.warnings), // taken once more, it is the same
 		Release: func(context.Context) error { return nil },
 	}
-	if p.domain != nil && p.domain.UUID != "" {
+	if p.domain != nil && len(p.domain.UUID) == len(format.UUID{})*2+4 {
 		shot.Hypervisor = []string{"libvirt-domain=" + p.domain.UUID}
 	}
 	var unkept []string
@@ -87,11 +87,13 @@ func (p *Point) others() (out []ingest.Disk) {
 	if p.domain == nil {
 		return nil
 	}
+	seen := map[string]bool{}
 	for _, of := range p.domain.Disks {
 		name := of.Target.Dev
-		if p.streams[name] != nil || !format.PathName(name) || of.Device != "" && of.Device != "disk" && of.Device != "lun" {
+		if seen[name] || p.streams[name] != nil || !format.PathName(name) || of.Device != "" && of.Device != "disk" && of.Device != "lun" {
 			continue
 		}
+		seen[name] = true
 		d := p.describe(name)
 		if err := p.missing(name); err != nil {
 			d.Open = func(context.Context, bool) (ingest.Source, error) { return nil, err }

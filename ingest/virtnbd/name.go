@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"vbfs/index/format"
 )
 
 // Kinds of streams, as their files are called.
@@ -37,15 +39,18 @@ func parseFileName(name string) (f fileName, ok bool) {
 	}
 	f.disk, rest, _ = strings.Cut(rest, ".")
 	f.kind, f.of, ok = strings.Cut(rest, ".")
+	if !format.PathName(f.disk) {
+		return f, false
+	}
 	switch f.kind {
 	case fileFull, fileCopy:
-		return f, f.disk != "" && !ok
+		return f, !ok
 	case fileInc:
-		return f, f.disk != "" && f.of != ""
+		return f, f.of != ""
 	case fileDiff:
 		seconds, err := strconv.ParseInt(f.of, 10, 40)
 		f.at = time.Unix(seconds, 0).UTC()
-		return f, f.disk != "" && err == nil && seconds > 0
+		return f, err == nil && seconds > 0
 	}
 	return f, false
 }

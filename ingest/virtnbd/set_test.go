@@ -258,6 +258,7 @@ func TestLost(t *testing.T) {
 	small("vda", "full", "virtnbdbackup.0", "").Write(t, dir)
 	handmade.Domain(t, dir, "virtnbdbackup.0", "m", "vda", "vdb", "vdc")
 	handmade.Checkpoint(t, dir, "virtnbdbackup.0", 1_700_000_000, "vda", "vdb")
+	handmade.File(t, dir, "\a.full.data", nil)
 	handmade.File(t, dir, "VARS.fd.virtnbdbackup.0", []byte("v"))
 	handmade.File(t, dir, "autostart.virtnbdbackup.0", []byte("True"))
 	handmade.File(t, dir, "vda.virtnbdbackup.0.qcow.json", []byte(`{"format":"qcow2"}`))
