@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 )
 
 // Exit codes of `qemu-img check` that say that every byte of the disk can be read: qemu-img(1).
@@ -49,16 +48,12 @@ func imgCheck(ctx context.Context, info Info, secret []byte) error {
 		_, err := img(ctx, "check", "--output=json", "-f", info.Format, "--", info.Path)
 		return err
 	}
-	dir, err := os.MkdirTemp("", "vq")
-	if err != nil {
-		return fmt.Errorf("directory for a secret: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	key, err := keyObject(filepath.Join(dir, "k"), secret)
+	key, err := keyFile(secret)
 	if err != nil {
 		return err
 	}
-	_, err = img(ctx, "check", "--output=json", "--object", jsonOf(key), "--", "json:"+jsonOf(node(info.Image, true)))
+	defer key.Close()
+	_, err = imgWith(ctx, key, "check", "--output=json", "--object", jsonOf(keyObject()), "--", "json:"+jsonOf(node(info.Image, true)))
 	return err
 }
 

@@ -3,18 +3,14 @@ package qemu
 import "cmp"
 
 // daemonArguments are those of qemu-storage-daemon, for what qemu-nbd cannot do: more than one bitmap, a secret.
-func (s *Server) daemonArguments(image Image, opts ServeOptions) ([]string, error) {
+func (s *Server) daemonArguments(image Image, opts ServeOptions) []string {
 	args := []string{"--pidfile", s.file("p")}
 	if opts.Secret != nil {
-		key, err := keyObject(s.file("k"), opts.Secret)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--object", jsonOf(key))
+		args = append(args, "--object", jsonOf(keyObject()))
 	}
 	disk := node(image, opts.Secret != nil)
 	disk["node-name"], disk["read-only"] = "disk", true
 	server := object{"addr": object{"type": "unix", "path": s.socket}, "max-connections": cmp.Or(opts.Shared, defaultShared)}
 	export := object{"type": "nbd", "id": "disk", "node-name": "disk", "name": "", "bitmaps": append([]string{}, opts.Bitmaps...)}
-	return append(args, "--blockdev", jsonOf(disk), "--nbd-server", jsonOf(server), "--export", jsonOf(export)), nil
+	return append(args, "--blockdev", jsonOf(disk), "--nbd-server", jsonOf(server), "--export", jsonOf(export))
 }

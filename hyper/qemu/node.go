@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -40,10 +41,27 @@ func protocol(path string) string {
 
 const keyID = "key"
 
-// keyObject puts a secret into a file, which the caller's private directory takes along.
-func keyObject(path string, secret []byte) (object, error) {
-	if err := os.WriteFile(path, secret, 0o600); err != nil {
+// keyObject is the secret that keyFile hands over, as the first file beside standard input, output and error.
+func keyObject() object {
+	return object{"qom-type": "secret", "id": keyID, "file": "/dev/fd/3"}
+}
+
+// maxSecret is what a pipe holds, bytes; libvirt's secrets are no longer (VIR_SECRET_VALUE_MAX).
+const maxSecret = 64 << 10
+
+// keyFile is a file from which a secret is read once, and which lies nowhere. The caller closes it.
+func keyFile(secret []byte) (*os.File, error) {
+	if len(secret) > maxSecret {
+		return nil, fmt.Errorf("a secret of %d bytes", len(secret))
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
 		return nil, fmt.Errorf("hand the secret over: %w", err)
 	}
-	return object{"qom-type": "secret", "id": keyID, "file": path}, nil
+	_, err = w.Write(secret)
+	if err = errors.Join(err, w.Close()); err != nil {
+		r.Close()
+		return nil, fmt.Errorf("hand the secret over: %w", err)
+	}
+	return r, nil
 }

@@ -94,6 +94,13 @@ func (o ServeOptions) tool() string {
 	return "qemu-nbd"
 }
 
+func (s *Server) arguments(image Image, opts ServeOptions) []string {
+	if s.tool == "qemu-nbd" {
+		return s.nbdArguments(image, opts)
+	}
+	return s.daemonArguments(image, opts)
+}
+
 // orphaned is the signal that a server gets when this process is killed. qemu-nbd forgets a SIGTERM that comes between its pid file and
 // its main loop, and would stay for ever, and keep the image's machine from starting: one that has nothing to write is killed.
 func (o ServeOptions) orphaned() syscall.Signal {
@@ -134,13 +141,16 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 	if err != nil {
 		return err
 	}
-	args := s.nbdArguments(image, opts)
-	if s.tool != "qemu-nbd" {
-		if args, err = s.daemonArguments(image, opts); err != nil {
+	cmd := exec.Command(tool, s.arguments(image, opts)...)
+	if opts.Secret != nil {
+		key, err := keyFile(opts.Secret)
+		if err != nil {
 			return err
 		}
+		defer key.Close()
+		cmd.ExtraFiles = []*os.File{key}
 	}
-	if s.process, err = startProcess(exec.Command(tool, args...), opts.orphaned()); err != nil {
+	if s.process, err = startProcess(cmd, opts.orphaned()); err != nil {
 		return err
 	}
 	tick := time.NewTicker(2 * time.Millisecond) // it takes about 15 ms

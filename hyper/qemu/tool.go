@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -23,12 +24,19 @@ func find(tool string) (string, error) {
 }
 
 // img runs qemu-img and returns what it prints.
-func img(ctx context.Context, args ...string) ([]byte, error) {
+func img(ctx context.Context, args ...string) ([]byte, error) { return imgWith(ctx, nil, args...) }
+
+// imgWith gives qemu-img one more file, unless it is nil.
+func imgWith(ctx context.Context, more *os.File, args ...string) ([]byte, error) {
 	path, err := find("qemu-img")
 	if err != nil {
 		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, path, args...).Output()
+	cmd := exec.CommandContext(ctx, path, args...)
+	if more != nil {
+		cmd.ExtraFiles = []*os.File{more}
+	}
+	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
