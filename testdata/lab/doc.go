@@ -14,6 +14,10 @@
 // the kernel closed it for a test that was killed, the first process of the process namespace ends, the kernel kills all the
 // others, daemons too, and the outer half removes the directory.
 //
-// A test needs root, and: libvirt-daemon-system, libvirt-clients, qemu-system-x86, qemu-utils, linux-image-cloud-amd64,
-// busybox-static, e2fsprogs. Without KVM, QEMU translates: a guest boots within 2 to 8 s.
+// What a disk holds is told by Domain.Content, which goes past QEMU, and by Domain.Instant, which is QEMU's own word; they
+// know nothing of each other.
+//
+// A test needs root, and: libvirt-daemon-system, libvirt-clients, qemu-system-x86, qemu-utils, qemu-guest-agent,
+// linux-image-cloud-amd64, busybox-static, kmod, e2fsprogs; ovmf, swtpm, swtpm-tools and openssh-server where these are asked
+// for. Without KVM, QEMU translates: a guest boots within 2 to 8 s.
 package lab

@@ -53,12 +53,14 @@ func (d *Domain) Define() {
 	of := struct {
 		*Spec
 		Kernel, Initrd, Cmdline, Console, Shell, NVRAM string
-	}{Spec: d.spec, Cmdline: d.spec.cmdline(), Console: d.console(), Shell: d.shell(), NVRAM: d.NVRAM()}
+	}{Spec: d.spec, Console: d.console(), Shell: d.shell(), NVRAM: d.NVRAM()}
 	if d.spec.Guest {
 		file, release, err := kernel()
 		h.must(err)
 		of.Kernel = file
 		of.Initrd, err = h.initrd(release)
+		h.must(err)
+		of.Cmdline, err = d.spec.cmdline(release)
 		h.must(err)
 	}
 	xml, err := render("domain", of)

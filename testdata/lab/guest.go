@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -89,7 +90,7 @@ func (d *Domain) connect() error {
 		l, err := g.said.ReadString('\n')
 		if err != nil {
 			console, _ := os.ReadFile(d.console())
-			return fmt.Errorf("guest %s does not boot: %w: %s", d.Name, err, console)
+			return fmt.Errorf("guest %s does not boot: %w: …%s", d.Name, err, console[max(0, len(console)-2000):])
 		}
 		if strings.Contains(l, "<ready>") {
 			d.guest = g
@@ -115,13 +116,23 @@ func (h *Host) initrd(release string) (string, error) {
 	return file, os.WriteFile(file, b, 0o644)
 }
 
-// cmdline tells the guest's kernel little, so that it boots fast, and which disks to mount.
-func (s *Spec) cmdline() string {
-	var mount []string
+// cmdline tells the guest's kernel which modules to load and which disks to mount, not to check what a busy host makes look
+// broken (timers), and to leave out what takes long.
+func (s *Spec) cmdline(release string) (string, error) {
+	needs, mount := []string{"virtio"}, []string{}
+	if s.Agent {
+		needs = append(needs, "agent")
+	}
 	for _, d := range s.Disks {
+		needs = append(needs, d.Bus())
 		if d.Ext4 {
 			mount = append(mount, d.Target)
 		}
 	}
-	return "console=ttyS0 quiet panic=-1 mitigations=off lab.mount=" + strings.Join(mount, ",")
+	files, err := modules(release, needs...)
+	for i := range files {
+		files[i] = path.Base(files[i])
+	}
+	return fmt.Sprintf("console=ttyS0 quiet mitigations=off nokaslr no_timer_check tsc=reliable cryptomgr.notests lab.modules=%s lab.mount=%s",
+		strings.Join(files, ","), strings.Join(mount, ",")), err
 }

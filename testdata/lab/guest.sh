@@ -2,12 +2,12 @@
 # The guest's whole system. Disks named on the kernel's command line are mounted on /mnt/TARGET. What comes on the second
 # serial port is done: a line is a number and a script in base64; the answer is what it prints, and a last line <number:status>.
 export PATH=/bin:/usr/sbin
-/bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-for m in $(cat /modules); do insmod "/$m"; done
-for disk in $(sed -n 's/.*lab\.mount=\([^ ]*\).*/\1/p' /proc/cmdline | tr , ' '); do
+named() { sed -n "s/.*lab\\.$1=\([^ ]*\).*/\1/p" /proc/cmdline | tr , ' '; }
+for module in $(named modules); do insmod "/$module"; done
+for disk in $(named mount); do
 	mkdir -p "/mnt/$disk"
 	mount -t ext4 "/dev/$disk" "/mnt/$disk"
 done

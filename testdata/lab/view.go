@@ -2,7 +2,6 @@ package lab
 
 import (
 	"encoding/xml"
-	"errors"
 	"fmt"
 )
 
@@ -70,13 +69,12 @@ func (x *domainXML) shell() string {
 	return ""
 }
 
-// view looks a disk up.
-func (d *Domain) view(target string) (*view, error) {
-	x, err := d.xml()
+// disk looks a disk up.
+func (x *domainXML) disk(target string) (*view, error) {
 	for i := range x.Disks {
 		if x.Disks[i].Target.Dev == target {
-			return &x.Disks[i], err
+			return &x.Disks[i], nil
 		}
 	}
-	return nil, errors.Join(err, fmt.Errorf("domain %s has no disk %s", d.Name, target))
+	return nil, fmt.Errorf("no disk %s", target)
 }
