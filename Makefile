@@ -54,11 +54,14 @@ bench: deps build ## measure against the peers; writes docs/benchmarks.md
 install: build man ## install programs and man pages below PREFIX
 	install -D -t $(DESTDIR)$(PREFIX)/bin bin/vbackup bin/vbfs
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 bin/man/*.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 bin/man/*.7
 
 man: build ## write man pages to bin/man
 	mkdir -p bin/man
 	bin/vbackup man bin/man
 	bin/vbfs man bin/man
+	@for page in docs/coming-from-*.md; do \
+		go run github.com/cpuguy83/go-md2man/v2 -in $$page -out bin/man/vbackup-$$(basename $$page .md).7; done
 
 deps: ## install what building and testing need, with apt
 	@$(call install,$(PACKAGES))
