@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"libvirt.org/go/libvirtxml"
 
@@ -20,7 +22,7 @@ type oldMachine struct {
 	now    *libvirtxml.Domain
 	notes  []string
 	undo   undo
-	aside  string // the former state of its TPM
+	aside  []string // what was replaced, until all has taken effect
 }
 
 // Over restores disks of a point, and with all of them the machine's NVRAM and TPM, to a domain that is shut off. Its
@@ -127,7 +129,39 @@ func (old *oldMachine) disks(ctx context.Context, jobs []*job) (err error) {
 	if err := old.files(); err != nil {
 		return err
 	}
+	for _, j := range jobs {
+		if err := old.keep(j); err != nil {
+			return fmt.Errorf("disk %s: %w", j.disk.Record.Name, err)
+		}
+	}
 	return take(jobs, func(*job) {})
+}
+
+// keep links an image to a name beside it, by which it comes back if not all images can be replaced. Where no links can be made
+// there is no way back, and it goes on without.
+func (old *oldMachine) keep(j *job) error {
+	switch j.how {
+	case Made:
+		old.undo.file(j.to.path)
+		return nil
+	case Replaced:
+	default:
+		return nil
+	}
+	path, err := filepath.EvalSymlinks(j.to.path)
+	if err != nil {
+		return err
+	}
+	aside := filepath.Join(filepath.Dir(path), ".replaced-"+filepath.Base(path))
+	if err := remove(aside); err != nil { // of a restore that was killed
+		return err
+	}
+	if os.Link(path, aside) != nil {
+		return nil
+	}
+	old.aside = append(old.aside, aside)
+	old.undo.add(func(context.Context) error { return errors.Join(os.Rename(aside, path), remove(aside)) }) // rename(2) leaves links of one file alone
+	return nil
 }
 
 // open opens the targets, and locks images that are to be replaced, so that no machine starts with them meanwhile.

@@ -288,6 +288,7 @@ func TestOverFails(t *testing.T) {
 		half  bool
 
 		starts bool // without firmware, whose variables are none
+		early  bool // it is spoiled while it is restored
 	}{
 		"paused": {spoil: func(_ *testing.T, d *lab.Domain, _ *libvirt.Machine) func() {
 			d.Start()
@@ -326,17 +327,24 @@ func TestOverFails(t *testing.T) {
 		}, want: restore.ErrMismatch},
 		"started meanwhile": {spoil: func(_ *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
 			m.Disks[0].Image = &fickle{image: *m.Disks[0].Image.(*image), at: 2, then: func() {
-				if out, err := h.TryVirsh("start", d.Name, "--paused"); err == nil || !strings.Contains(err.Error(), "lock") {
+				if out, err := h.TryVirsh("start", d.Name, "--paused"); err == nil || !strings.Contains(err.Error(), `"write" lock`) {
 					t.Errorf("a machine starts while it is restored: %s %v", out, err)
 				}
 			}}
 			m.Disks[1].Image = &image{m.Disks[1].Image.(*image).bytes, broken}
 			return func() {}
-		}, want: broken},
+		}, want: broken, starts: true},
 		"NVRAM is a directory": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
 			run(t, "sh", "-c", "mv "+d.NVRAM()+" "+d.NVRAM()+"- && mkdir "+d.NVRAM())
 			return func() { run(t, "sh", "-c", "rmdir "+d.NVRAM()+" && mv "+d.NVRAM()+"- "+d.NVRAM()) }
 		}},
+		"last image cannot be replaced": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
+			vdb := imageOf(d, "vdb")
+			m.Disks[0].Image = &fickle{image: *m.Disks[0].Image.(*image), at: 1, then: func() {
+				run(t, "sh", "-c", "mv "+vdb+" "+vdb+"- && mkdir -p "+vdb+"/x")
+			}}
+			return func() { run(t, "sh", "-c", "rm -r "+vdb+" && mv "+vdb+"- "+vdb) }
+		}, early: true},
 		"delta, damaged": {o: libvirt.Options{Delta: true}, spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
 			m.Disks[0].Image = &late{image{m.Disks[0].Image.(*image).bytes, broken}}
 			return func() {}
@@ -357,6 +365,10 @@ func TestOverFails(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			t.Log(err)
+			if c.early {
+				undo()
+				undo = func() {}
+			}
 			if after := sums(t, d); !c.half && after != before {
 				t.Errorf("%s\nbefore it was\n%s", after, before)
 			}

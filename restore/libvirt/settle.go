@@ -73,15 +73,15 @@ func (old *oldMachine) tpm() error {
 		old.undo.add(func(context.Context) error { return os.Rename(aside, dir) })
 	}
 	old.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
-	old.aside = aside
+	old.aside = append(old.aside, aside)
 	return putTPM(archive, dir, version)
 }
 
 // settle is after all has taken effect: no error of it makes the restore a failure.
 func (old *oldMachine) settle(ctx context.Context, jobs []*job) {
-	if old.aside != "" {
-		if err := os.RemoveAll(old.aside); err != nil {
-			old.note("the former state of its TPM is left: %v", err)
+	for _, aside := range old.aside {
+		if err := os.RemoveAll(aside); err != nil {
+			old.note("what was replaced is left: %v", err)
 		}
 	}
 	if err := old.forget(ctx, jobs); err != nil {
