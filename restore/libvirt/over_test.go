@@ -325,14 +325,19 @@ func TestOverFails(t *testing.T) {
 			m.Disks[0].Image = &fickle{image: *m.Disks[0].Image.(*image)}
 			return func() {}
 		}, want: restore.ErrMismatch},
-		"started meanwhile": {spoil: func(_ *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
-			m.Disks[0].Image = &fickle{image: *m.Disks[0].Image.(*image), at: 2, then: func() {
+		"started meanwhile": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
+			tried := false
+			m.Disks[0].Image = &fickle{image: image{m.Disks[0].Image.(*image).bytes, broken}, at: 1, then: func() {
+				tried = true
 				if out, err := h.TryVirsh("start", d.Name, "--paused"); err == nil || !strings.Contains(err.Error(), `"write" lock`) {
 					t.Errorf("a machine starts while it is restored: %s %v", out, err)
 				}
 			}}
-			m.Disks[1].Image = &image{m.Disks[1].Image.(*image).bytes, broken}
-			return func() {}
+			return func() {
+				if !tried {
+					t.Error("the image was not read")
+				}
+			}
 		}, want: broken, starts: true},
 		"NVRAM is a directory": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
 			run(t, "sh", "-c", "mv "+d.NVRAM()+" "+d.NVRAM()+"- && mkdir "+d.NVRAM())
