@@ -1,0 +1,194 @@
+package vsphere
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// VDDKOptions say how disks are read with VMware's library.
+type VDDKOptions struct {
+	// Program is nbdkit. "" is nbdkit on the path.
+	Program string
+	// Plugin is the plugin's name, or a path with a slash in it. "" is vddk.
+	Plugin string
+	// LibDir is the directory in which VDDK was unpacked, vmware-vix-disklib-distrib. "" is where the plugin looks by itself.
+	LibDir string
+	// Transports are VDDK's, as file:nbdssl:nbd. "" is the library's choice.
+	Transports string
+	// StartTimeout bounds the time until nbdkit listens. 0 is 30 s.
+	StartTimeout time.Duration
+}
+
+func (o VDDKOptions) program() string { return cmp.Or(o.Program, "nbdkit") }
+func (o VDDKOptions) plugin() string  { return cmp.Or(o.Plugin, "vddk") }
+
+// dumpTime bounds how long nbdkit may take to tell what it has.
+const dumpTime = 30 * time.Second
+
+// FindVDDK tells which version of VDDK there is. nbdkit, nbdkit-vddk-plugin(1): without the library there is no
+// vddk_library_version.
+func FindVDDK(ctx context.Context, o VDDKOptions) (version string, err error) {
+	program, err := exec.LookPath(o.program())
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoNBDKit, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dumpTime)
+	defer cancel()
+	args := []string{o.plugin()}
+	if o.LibDir != "" {
+		args = append(args, "libdir="+o.LibDir)
+	}
+	out, err := exec.CommandContext(ctx, program, append(args, "--dump-plugin")...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return "", fmt.Errorf("%w: %s", ErrNoNBDKit, said(exit.Stderr))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoNBDKit, err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if v, ok := strings.CutPrefix(line, "vddk_library_version="); ok {
+			return strings.TrimSpace(v), nil
+		}
+	}
+	return "", fmt.Errorf("%w: nbdkit's plugin %s does not find it%s", ErrNoVDDK, o.plugin(), in(o.LibDir))
+}
+
+func in(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return " in " + dir
+}
+
+// A VDDK is an nbdkit at work, which offers one disk of a snapshot over NBD, read-only.
+type VDDK struct {
+	socket  string
+	process *process
+}
+
+// ServeVDDK starts nbdkit for a disk of a snapshot: file is its descriptor as the snapshot's configuration has it. It listens then;
+// whether the disk can be opened is told to who connects, and by Said. The password goes through a pipe. Close ends it.
+func (c *Conn) ServeVDDK(ctx context.Context, machine, snapshot Ref, file string, o VDDKOptions) (*VDDK, error) {
+	program, err := exec.LookPath(o.program())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoNBDKit, err)
+	}
+	dir, err := os.MkdirTemp("", "vk")
+	if err != nil {
+		return nil, fmt.Errorf("directory for a socket: %w", err)
+	}
+	v := &VDDK{socket: filepath.Join(dir, "s")}
+	if err := v.start(ctx, program, c.vddkArguments(machine, snapshot, file, o), c.session.password, cmp.Or(o.StartTimeout, dumpTime)); err != nil {
+		os.RemoveAll(dir)
+		return nil, fmt.Errorf("nbdkit %s: %w", o.plugin(), err)
+	}
+	return v, nil
+}
+
+// vddkArguments are what nbdkit-vddk-plugin(1) asks for. The password is on file descriptor 3.
+func (c *Conn) vddkArguments(machine, snapshot Ref, file string, o VDDKOptions) []string {
+	u := url.URL{Host: c.trust.addr}
+	args := []string{
+		o.plugin(), "file=" + file, "vm=moref=" + machine.Value, "snapshot=" + snapshot.Value, "server=" + u.Hostname(), "user=" + c.session.user,
+		"password=-3", "thumbprint=" + c.Thumbprint(),
+	}
+	if u.Port() != "443" {
+		args = append(args, "port="+u.Port())
+	}
+	if o.LibDir != "" {
+		args = append(args, "libdir="+o.LibDir)
+	}
+	if o.Transports != "" {
+		args = append(args, "transports="+o.Transports)
+	}
+	return args
+}
+
+// start runs nbdkit and waits for its pid file, which it writes when it listens.
+func (v *VDDK) start(ctx context.Context, program string, args []string, password string, limit time.Duration) (err error) {
+	pidFile := filepath.Join(filepath.Dir(v.socket), "p")
+	cmd := exec.Command(program, append([]string{"--foreground", "--exit-with-parent", "--readonly", "--unix", v.socket, "--pidfile", pidFile}, args...)...)
+	secret, hand, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer secret.Close()
+	cmd.ExtraFiles = []*os.File{secret}
+	go func() { // a pipe has room for it, but need not
+		hand.WriteString(password + "\n")
+		hand.Close()
+	}()
+	if v.process, err = startProcess(cmd); err != nil {
+		hand.Close()
+		return err
+	}
+	end := time.After(limit)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(pidFile); err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-v.process.ended:
+			return v.process.failure()
+		case <-end:
+			v.process.kill()
+			return fmt.Errorf("%w: it does not listen within %v: %s", ErrTimeout, limit, v.Said())
+		case <-ctx.Done():
+			v.process.kill()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// URI is the NBD URI of the disk.
+func (v *VDDK) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(v.socket) }
+
+// Said is what nbdkit and the library said went wrong, last; "" is nothing.
+func (v *VDDK) Said() string { return said(v.process.stderr.all()) }
+
+// stopTime bounds how long nbdkit may take to end: the library closes the disk.
+const stopTime = 30 * time.Second
+
+// Close ends nbdkit.
+func (v *VDDK) Close() error {
+	defer os.RemoveAll(filepath.Dir(v.socket))
+	v.process.interrupt()
+	select {
+	case <-v.process.ended:
+		return nil
+	case <-time.After(stopTime):
+		v.process.kill()
+		return fmt.Errorf("nbdkit did not end within %v and was killed: %s", stopTime, v.Said())
+	}
+}
+
+// said picks the errors out of what was said, the last few of them; without one it is the last line.
+func said(stderr []byte) string {
+	var errs []string
+	last := ""
+	for line := range strings.Lines(string(stderr)) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		last = line
+		if _, text, ok := strings.Cut(line, "error: "); ok {
+			errs = append(errs, text)
+		}
+	}
+	if errs == nil {
+		return last
+	}
+	return strings.Join(errs[max(0, len(errs)-3):], "; ")
+}
