@@ -1,0 +1,17 @@
+package vsphere
+
+import "errors"
+
+// Errors of a capture, for errors.Is.
+var (
+	// ErrUnfit: the machine cannot be captured as it is.
+	ErrUnfit = errors.New("the machine cannot be captured")
+	// ErrTransport: a transport cannot read a disk, or would give wrong bytes.
+	ErrTransport = errors.New("the disk cannot be read so")
+	// ErrBusy: another capture of the machine is at work on this host.
+	ErrBusy = errors.New("the machine is being captured already")
+	// ErrStream: a stream of a disk is not whole, or not what it says.
+	ErrStream = errors.New("stream of the disk is damaged")
+	// ErrNotHeld: the snapshot is gone, or the machine was reverted, while it was read.
+	ErrNotHeld = errors.New("the snapshot was removed by somebody else")
+)

@@ -1,0 +1,41 @@
+package vsphere_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"vbfs/ingest"
+	"vbfs/ingest/vsphere"
+	"vbfs/testdata/vsim"
+)
+
+const mib = 1 << 20
+
+// twoDisks are of odd sizes, on two buses and datastores.
+func twoDisks(seed uint64) vsim.Spec {
+	return vsim.Spec{Name: "web 01 [prod]", CBT: true, Disks: []vsim.Disk{
+		{Size: 9*mib + 1024, Content: noise(seed, 3*mib)},
+		{Size: 4 * mib, Content: noise(seed+1, 70000), On: "sata", Datastore: "slow disks 7%"},
+	}}
+}
+
+func TestIncrementsByRanges(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, vsim.Options{MaxAreas: 3}, twoDisks(1), vsphere.Options{Transport: vsphere.HTTPS, Quiesce: true})
+	rng := rand.New(rand.NewPCG(1, 2))
+	p := l.capture(ingest.Auto)
+	if p.Done != ingest.Full || p.Consistency != ingest.Filesystem {
+		t.Errorf("%s, %s, %q", p.Done, p.Consistency, p.Warnings)
+	}
+	for range 5 {
+		l.write(rng, 8)
+		p = l.capture(ingest.Auto)
+		for _, d := range p.Disks {
+			wantFallback(t, p, d.Name, "")
+			if p.Done != ingest.Inc || d.Tracking == "" || d.Read > 3*mib {
+				t.Errorf("%s, %+v", p.Done, d)
+			}
+		}
+	}
+	l.again()
+}

@@ -1,0 +1,43 @@
+package vsphere
+
+import (
+	"context"
+	"encoding/json"
+
+	"vbfs/hyper/vsphere"
+)
+
+// An Info is what a point records of a machine beside its configuration: the file info.json, kind vsphere-info. Names are the inventory's.
+type Info struct {
+	Name       string            `json:"name"`
+	Path       string            `json:"path"` // /DC/vm/folder/NAME
+	Instance   string            `json:"instance_uuid"`
+	Reference  string            `json:"moref"`
+	Power      string            `json:"power_state"`
+	Host       string            `json:"host"`
+	Pool       string            `json:"resource_pool"` // /DC/host/CLUSTER/Resources/POOL
+	Networks   []string          `json:"networks"`
+	Datastores []string          `json:"datastores"`
+	Annotation string            `json:"annotation,omitempty"`
+	Attributes map[string]string `json:"custom_attributes,omitempty"`
+	Tags       []vsphere.Tag     `json:"tags,omitempty"`
+	Snapshots  int               `json:"snapshots_of_others"` // which are not in the point
+	Tracking   bool              `json:"changed_block_tracking"`
+}
+
+func (t *taking) info(ctx context.Context) ([]byte, error) {
+	p, err := t.conn.Place(ctx, t.m)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := t.conn.Tags(ctx, t.m.Ref)
+	if err != nil {
+		t.warn("the machine's tags are not in the point: %v", err)
+	}
+	i := Info{
+		Name: t.m.Name, Path: p.Path, Instance: t.m.UUID, Reference: t.m.Ref.Value, Power: t.m.Power, Host: t.m.HostName, Pool: p.Pool,
+		Networks: p.Networks, Datastores: p.Datastores, Annotation: t.config.Annotation, Attributes: p.Attributes, Tags: tags,
+		Snapshots: t.foreign, Tracking: t.m.Tracking,
+	}
+	return json.MarshalIndent(i, "", "  ")
+}
