@@ -176,12 +176,13 @@ func TestSecret(t *testing.T) {
 	t.Parallel()
 	secret := "pass, word\n"
 	for format, options := range map[string]string{
-		LUKS:  "iter-time=10,key-secret=s",
-		QCow2: "encrypt.format=luks,encrypt.iter-time=10,encrypt.key-secret=s",
+		LUKS:  "iter-time=50,key-secret=s",
+		QCow2: "encrypt.format=luks,encrypt.iter-time=50,encrypt.key-secret=s",
 	} {
 		image := Image{filepath.Join(t.TempDir(), "disk"), format}
 		object := "secret,id=s,data=" + strings.ReplaceAll(secret, ",", ",,")
-		for range 20 { // QEMU may find a busy processor impossible to measure
+		for range 40 { // QEMU may find a busy processor impossible to measure
+			time.Sleep(50 * time.Millisecond)
 			out, err := exec.Command("qemu-img", "create", "-q", "-f", format, "--object", object, "-o", options, image.Path, "4M").CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "CPU usage") {
 				break

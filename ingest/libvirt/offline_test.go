@@ -253,9 +253,9 @@ func TestOfflineEncrypted(t *testing.T) {
 	must(t, os.WriteFile(key, []byte("open, sesame"), 0o600))
 	devices := ""
 	for _, s := range []struct{ target, uuid, private, format, options, driver string }{
-		{"vda", "6a1f9e5e-90a5-4d9c-a1ff-000000000001", "no", "qcow2", "encrypt.format=luks,encrypt.iter-time=10,encrypt.key-secret=k", "qcow2"},
-		{"vdb", "6a1f9e5e-90a5-4d9c-a1ff-000000000002", "no", "luks", "iter-time=10,key-secret=k", "raw"},
-		{"vdc", "6a1f9e5e-90a5-4d9c-a1ff-000000000003", "yes", "luks", "iter-time=10,key-secret=k", "raw"},
+		{"vda", "6a1f9e5e-90a5-4d9c-a1ff-000000000001", "no", "qcow2", "encrypt.format=luks,encrypt.iter-time=50,encrypt.key-secret=k", "qcow2"},
+		{"vdb", "6a1f9e5e-90a5-4d9c-a1ff-000000000002", "no", "luks", "iter-time=50,key-secret=k", "raw"},
+		{"vdc", "6a1f9e5e-90a5-4d9c-a1ff-000000000003", "yes", "luks", "iter-time=50,key-secret=k", "raw"},
 	} {
 		xml, image := filepath.Join(h.Dir, s.target+".xml"), filepath.Join(h.Dir, "images", "vm-"+s.target+".qcow2")
 		must(t, os.WriteFile(xml, []byte(strings.NewReplacer("PRIVATE", s.private, "UUID", s.uuid, "IMAGE", s.target).Replace(secretXML)), 0o600))
