@@ -3,9 +3,11 @@
 package libvirt
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"vbfs/index/format"
@@ -125,6 +127,23 @@ func TestHotPlug(t *testing.T) {
 		t.Errorf("%+v", m.Disks)
 	}
 	b.level(b.take("auto"), "inc", 0)
+}
+
+// A disk that is added after the run has looked, and before the job begins, would be missing in the point: there is none.
+func TestHotPlugMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	add := sync.OnceFunc(func() { b.dom.Attach(lab.Disk{Target: "vdc", Size: 1 * mib}) })
+	b.o.Skip = func(string) string { add(); return "" }
+	if m, err := b.run("auto"); m != nil || !errors.Is(err, ErrBusy) {
+		t.Errorf("%+v %v", m, err)
+	}
+	if b.clean(); len(b.ours()) > 0 {
+		t.Error(b.ours())
+	}
+	if m := b.take("auto"); len(m.Disks) != 3 {
+		t.Errorf("%+v", m.Disks)
+	}
 }
 
 // What is written after the instant is not in the point, and is in the next.
