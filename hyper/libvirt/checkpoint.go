@@ -157,6 +157,23 @@ func (d *Domain) lostBitmap(ctx context.Context, name string, complaint error) (
 	return nil, false
 }
 
+// DropBitmaps removes the bitmaps that some of the domain's disks have of a checkpoint that libvirt does not know any more: it is
+// described to libvirt, to be deleted.
+func (d *Domain) DropBitmaps(ctx context.Context, name string, on map[string]bool, disks []Disk) error {
+	def := &xml.DomainCheckpoint{Name: name, CreationTime: "1", Disks: &xml.DomainCheckpointDisks{}}
+	for _, disk := range disks {
+		c := xml.DomainCheckpointDisk{Name: disk.Target, Checkpoint: "no"}
+		if on[disk.Target] {
+			c.Checkpoint, c.Bitmap = "bitmap", name
+		}
+		def.Disks.Disks = append(def.Disks.Disks, c)
+	}
+	if err := d.redefine(ctx, def); err != nil {
+		return d.wrap("describe bitmap "+name+" of", err)
+	}
+	return d.DeleteCheckpoint(ctx, name)
+}
+
 func (d *Domain) redefine(ctx context.Context, def *xml.DomainCheckpoint) error {
 	def.Parent = nil // it may be gone
 	text, err := def.Marshal()

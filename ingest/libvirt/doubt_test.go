@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +121,12 @@ func (b *bench) path(target string) string {
 	return ""
 }
 
+// bitmaps are those of ours that QEMU has.
+func (b *bench) bitmaps() []string {
+	b.t.Helper()
+	return regexp.MustCompile(prefix(b.repo.ID())+"[0-9a-f]{32}").FindAllString(b.dom.Virsh("qemu-monitor-command", `{"execute":"query-block"}`), -1)
+}
+
 // removeBitmap goes behind libvirt's back.
 func (b *bench) removeBitmap(target, name string) {
 	b.t.Helper()
@@ -142,7 +150,8 @@ func TestDoubts(t *testing.T) {
 			b := benchOn(t, host, lab.Spec{Name: fmt.Sprint("doubt", i)})
 			b.dom.Write("vda", 1, 0, 3*mib)
 			b.dom.Write("vdb", 2, 100, 1*mib)
-			b.take("full")
+			_, err := b.run("full")
+			must(t, err)
 			b.dom.Write("vda", 3, 1*mib, 64*kib)
 			d.happen(b)
 			b.dom.Zero("vda", 1*mib-64*kib, 64*kib)
@@ -153,8 +162,14 @@ func TestDoubts(t *testing.T) {
 					t.Errorf("%s: fallback %q, not %q", target, got, why)
 				}
 			}
+			b.restart() // so that images have the bitmaps that are left
 			b.dom.Write("vdb", 4, 1*mib, 512)
 			m = b.take("auto")
+			for _, name := range b.bitmaps() {
+				if !slices.Contains(b.ours(), name) {
+					t.Errorf("bitmap %s is of no checkpoint", name)
+				}
+			}
 			for _, d := range m.Disks {
 				if d.Fallback != "" && !strings.Contains(d.Fallback, "snapshots inside") {
 					t.Errorf("then %s: fallback %q", d.Name, d.Fallback)

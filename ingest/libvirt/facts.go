@@ -2,7 +2,6 @@ package libvirt
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"reflect"
@@ -10,7 +9,6 @@ import (
 	"syscall"
 
 	"vbfs/hyper/libvirt"
-	"vbfs/hyper/qemu"
 )
 
 // facts asks for all that the plan goes by.
@@ -20,7 +18,7 @@ func (h *hold) facts(ctx context.Context) (*facts, error) {
 		return nil, err
 	}
 	h.agent, h.uid = d.Agent, d.UID
-	f := &facts{uuid: h.dom.UUID(), disks: d.Disks, sizes: map[string]int64{}, origins: map[string]string{}, inside: map[string]bool{}}
+	f := &facts{uuid: h.dom.UUID(), disks: d.Disks, sizes: map[string]int64{}, origins: map[string]string{}, inside: map[string]bool{}, bitmaps: map[string][]string{}}
 	if f.checkpoints, err = h.dom.Checkpoints(ctx); err != nil {
 		return nil, err
 	}
@@ -35,7 +33,8 @@ func (h *hold) facts(ctx context.Context) (*facts, error) {
 			return nil, err
 		}
 		f.origins[d.Target] = origin(d, h.m.conn.Remote())
-		f.inside[d.Target] = snapshotsInside(ctx, d, h.m.conn.Remote())
+		inside := look(ctx, d, h.m.conn.Remote())
+		f.inside[d.Target], f.bitmaps[d.Target] = inside.snapshots, inside.bitmaps
 	}
 	return f, nil
 }
@@ -85,20 +84,4 @@ func origin(d libvirt.Disk, remote bool) string {
 		return d.Source
 	}
 	return fmt.Sprintf("%s %d:%d", d.Source, s.Dev, s.Ino)
-}
-
-// snapshotsInside tells whether an image has snapshots of its own, as far as it can be looked at. QEMU does not go back to one while
-// there are bitmaps; an image that somebody else went back in has bitmaps that do not tell.
-func snapshotsInside(ctx context.Context, d libvirt.Disk, remote bool) bool {
-	if remote || d.Format != "qcow2" || d.Kind != "file" && d.Kind != "block" {
-		return false
-	}
-	said, err := qemu.Describe(ctx, qemu.Image{Path: d.Source, Format: d.Format})
-	if err != nil {
-		return false
-	}
-	var chain []struct {
-		Snapshots []json.RawMessage `json:"snapshots"`
-	}
-	return json.Unmarshal(said, &chain) == nil && len(chain) > 0 && len(chain[0].Snapshots) > 0
 }

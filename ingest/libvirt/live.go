@@ -60,7 +60,7 @@ func (h *hold) take(ctx context.Context) error {
 		return err
 	}
 	h.checkpoints, h.disks = f.checkpoints, f.disks
-	if err := h.prune(ctx, h.w.Points); err != nil {
+	if err := errors.Join(h.prune(ctx, h.w.Points), h.sweep(ctx, f)); err != nil {
 		h.warn("%v", err)
 	}
 	h.plan = plan(f, h.w, h.m.o.Skip)

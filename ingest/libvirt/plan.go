@@ -19,6 +19,7 @@ type facts struct {
 	sizes       map[string]int64  // by target, of those that are captured
 	origins     map[string]string // by target: format.Disk.Origin
 	inside      map[string]bool   // targets whose image has snapshots in itself
+	bitmaps     map[string][]string
 	snapshots   int
 	checkpoints []libvirt.Checkpoint
 }
