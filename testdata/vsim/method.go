@@ -84,6 +84,10 @@ func (h *Host) override(ctx *simulator.Context, m *simulator.Method) mo.Referenc
 		object = &snapshotCalls{head}
 	case "Folder":
 		object = &folderCalls{head}
+	case "ResourcePool", "VirtualApp":
+		object = &poolCalls{head}
+	case "OvfManager":
+		object = &ovfCalls{head}
 	case "AuthorizationManager":
 		object = &rightsCalls{head}
 	case "SessionManager":

@@ -113,6 +113,10 @@ func (h *Host) atDoor(w http.ResponseWriter, r *http.Request, host types.Managed
 	if w == nil {
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/nfc/") {
+		h.nfc(w, r)
+		return
+	}
 	if !strings.HasPrefix(r.URL.Path, "/folder/") {
 		http.NotFound(w, r)
 		return
