@@ -1,7 +1,7 @@
 # vbfs: backups of virtual machines that are simply there. `make help` tells what can be made.
 
 PREFIX ?= /usr/local
-PACKAGES = pkg-config libnbd-dev libnbd-bin python3-libnbd nbdkit qemu-utils qemu-system-x86 seabios fuse3 fio parted fdisk \
+PACKAGES = pkg-config libnbd-dev libnbd-bin python3-libnbd nbdkit nbdkit-plugin-dev gcc qemu-utils qemu-system-x86 seabios fuse3 fio parted fdisk \
 	gdisk e2fsprogs xfsprogs btrfs-progs ntfs-3g dosfstools exfatprogs strace openssl linux-image-cloud-amd64 \
 	busybox-static cpio zstd kmod libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients virtnbdbackup openssh-server swtpm \
 	swtpm-tools qemu-guest-agent ovmf

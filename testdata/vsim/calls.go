@@ -9,7 +9,7 @@ import (
 
 func init() {
 	for _, m := range []string{"CreateSnapshot_Task", "CreateSnapshotEx_Task", "RemoveSnapshot_Task", "RemoveAllSnapshots_Task",
-		"RevertToSnapshot_Task", "ConsolidateVMDisks_Task", "ReconfigVM_Task", "PowerOnVM_Task", "CreateVM_Task"} {
+		"RevertToSnapshot_Task", "ConsolidateVMDisks_Task", "ReconfigVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "CreateVM_Task"} {
 		ownTasks[m] = true
 	}
 }
@@ -76,6 +76,17 @@ func (c *machineCalls) PowerOnVMTask(ctx *simulator.Context, req *types.PowerOnV
 				return nil, body.Fault_.VimFault().(types.BaseMethodFault)
 			}
 			return c.h.ended(body.Res.Returnval)
+		})),
+	}}
+}
+
+// PowerOffVMTask lets go of the disks.
+func (c *machineCalls) PowerOffVMTask(ctx *simulator.Context, req *types.PowerOffVM_Task) soap.HasFault {
+	c.enter(ctx)
+	vm := c.vm()
+	return &methods.PowerOffVM_TaskBody{Res: &types.PowerOffVM_TaskResponse{
+		Returnval: c.h.task(ctx, c.Self, "PowerOffVM_Task", c.h.dropping(vm, false, func(ctx *simulator.Context) (types.AnyType, types.BaseMethodFault) {
+			return c.h.ended(vm.PowerOffVMTask(ctx, req).(*methods.PowerOffVM_TaskBody).Res.Returnval)
 		})),
 	}}
 }

@@ -153,6 +153,3 @@ func (h *Host) forget(l *layer) error {
 	}
 	return nil
 }
-
-// wire tells the VDDK double what there is.
-func (h *Host) wire(m *Machine) error { return nil }

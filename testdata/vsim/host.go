@@ -79,6 +79,7 @@ type state struct {
 	tickets    map[string]ticket
 	leases     map[string]*lease
 	counts     Counts
+	vddk       string // directory of the VDDK double; "" until it is asked for
 }
 
 // Start starts a host that ends with the test.
@@ -197,7 +198,13 @@ func (h *Host) Thumbprint() string { return h.front.cert().thumbprint() }
 func (h *Host) CAFile() string { return h.front.cert().file }
 
 // NewCertificate changes it, as a reinstalled server does.
-func (h *Host) NewCertificate() { h.must(h.front.renew()) }
+func (h *Host) NewCertificate() {
+	h.t.Helper()
+	h.must(h.front.renew())
+	if h.vddk != "" {
+		h.must(h.account())
+	}
+}
 
 // context is one for calls into vcsim that come from no client. Each is its own owner of locks.
 func (h *Host) context() *simulator.Context {

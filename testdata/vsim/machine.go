@@ -18,12 +18,15 @@ type Machine struct {
 	ref   types.ManagedObjectReference
 	disks map[int32]*disk // by device key
 	shots map[types.ManagedObjectReference]*shot
+
+	linked map[string]string // what the VDDK double is told
 }
 
 // A shot is what a snapshot holds of its machine's disks, by device key.
 type shot struct {
 	layers map[int32]*layer
 	tracks map[int32]*track
+	whole  map[int32]string // copies of what lies in several layers, for the VDDK double
 }
 
 // Machine finds one by its name.

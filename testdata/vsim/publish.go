@@ -30,7 +30,7 @@ func (m *Machine) publish(ctx *simulator.Context, vm *simulator.VirtualMachine) 
 		})
 	}
 	m.lay(vm)
-	return m.h.wire(m)
+	return m.h.wire(m, vm)
 }
 
 // of is what the snapshot has of a disk, nil for one that it has not.

@@ -26,7 +26,7 @@ func (m *Machine) freeze(ctx *simulator.Context, vm *simulator.VirtualMachine, r
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stun(vm)
-	s := &shot{layers: make(map[int32]*layer), tracks: make(map[int32]*track)}
+	s := &shot{layers: make(map[int32]*layer), tracks: make(map[int32]*track), whole: make(map[int32]string)}
 	for key, d := range m.disks {
 		if d.apart {
 			continue
