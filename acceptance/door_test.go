@@ -45,7 +45,7 @@ func (d *doors) all(t *testing.T, in *instant) {
 
 // openSoon opens a file that may have come to be only now: a mount shows new points within a second.
 func openSoon(name string) (f *os.File, err error) {
-	for end := time.Now().Add(3 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if f, err = os.Open(name); err == nil || !errors.Is(err, os.ErrNotExist) || time.Now().After(end) {
 			return f, err
 		}

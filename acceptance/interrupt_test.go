@@ -62,7 +62,7 @@ func (r *repository) interrupt(t *testing.T, after time.Duration, args ...string
 	err := cmd.Process.Signal(syscall.SIGINT)
 	select {
 	case <-s.ended:
-	case <-time.After(15 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatalf("vbackup %q does not end within 15 s of SIGINT at %v", args, after)
 	}
 	code := cmd.ProcessState.ExitCode()

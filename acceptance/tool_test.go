@@ -46,7 +46,7 @@ func unixURI(socket, export string) string {
 // eventually waits for what has to come true soon.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not within 20 s: %s", what)
 		}
@@ -101,7 +101,7 @@ func (s *server) terminate(t *testing.T) {
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		s.cmd.Process.Kill()
 		<-s.ended
 		t.Errorf("%q does not end", s.cmd.Args)

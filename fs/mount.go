@@ -94,11 +94,20 @@ const letGo = 2 * time.Second
 
 // Unmount ends the mount. One that is in use is taken out of the tree all the same; when its files do not get closed
 // soon, the error is ErrBusy.
+//
+// A mount whose files are all closed can be in use, too: in the mount namespace of a container or a service that began while
+// it was there, which has a copy of it. The server's Unmount waits for that one to go, so it is not waited for.
 func (m *Mounted) Unmount() error {
-	if err := m.server.Unmount(); err != nil {
-		if err := detach(m.point); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: was unmounted meanwhile
+	out := make(chan error, 1)
+	go func() { out <- m.takeOut() }()
+	select {
+	case <-m.served:
+		return <-out
+	case err := <-out:
+		if err != nil {
 			return fmt.Errorf("unmount %s: %w", m.point, err)
 		}
+	case <-time.After(letGo):
 	}
 	select {
 	case <-m.served:
@@ -106,4 +115,15 @@ func (m *Mounted) Unmount() error {
 	case <-time.After(letGo):
 		return fmt.Errorf("unmount %s: %w", m.point, ErrBusy)
 	}
+}
+
+// takeOut takes the mount out of the tree, in use or not.
+func (m *Mounted) takeOut() error {
+	if m.server.Unmount() == nil {
+		return nil
+	}
+	if err := detach(m.point); !errors.Is(err, syscall.EINVAL) { // EINVAL: was unmounted meanwhile
+		return err
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -86,6 +87,28 @@ func TestEndOfBusyMount(t *testing.T) {
 		t.Errorf("the open file: %v", err)
 	}
 	f.Close()
+	check(t, m.Wait(t.Context()))
+}
+
+// A copy of the mount in somebody else's namespace, as containers have it, keeps no program from ending.
+func TestEndOfCopiedMount(t *testing.T) {
+	l := goldenLab(t)
+	dir := t.TempDir()
+	m, err := fs.Mount(t.Context(), dir, l.repo, fs.Options{})
+	check(t, err)
+	other := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 600")
+	ready, err := other.StdoutPipe()
+	check(t, err)
+	check(t, other.Start())
+	defer other.Process.Kill()
+	_, err = ready.Read(make([]byte, 1))
+	check(t, err)
+	if err := m.Unmount(); !errors.Is(err, fs.ErrBusy) {
+		t.Error(err)
+	}
+	checkUnmounted(t, dir)
+	check(t, other.Process.Kill())
+	other.Wait()
 	check(t, m.Wait(t.Context()))
 }
 

@@ -197,7 +197,11 @@ func TestManual(t *testing.T) {
 	if page := string(l.Bytes(l.Path("man/vbackup-backup.1"))); !strings.Contains(page, "EXAMPLE") {
 		t.Error("a page without example")
 	}
-	if _, err := os.Stat(l.Path("man/vbackup-import.1")); err == nil {
+	l.OK("vbfs", "man", l.Path("man"))
+	if _, err := os.Stat(l.Path("man/vbfs-mount.1")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(l.Path("man/vbfs-recover.1")); err == nil {
 		t.Error("a page of a command that is not in this release")
 	}
 	if r := l.OK("vbackup", "completion", "bash"); !strings.Contains(r.Out, "vbackup") {

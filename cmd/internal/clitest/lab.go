@@ -186,7 +186,7 @@ func read(t *testing.T, f *os.File) string {
 }
 
 // patience is how long anything may take.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // Until waits until what is so; after a while the test fails.
 func Until(t *testing.T, what string, so func() bool) {
