@@ -145,7 +145,7 @@ func TestKilled(t *testing.T) {
 	}
 	v.backup(t)
 	v.intact(t)
-	v.tidy(t)
+	v.r.tidy(t)
 }
 
 // TestKilledAtSteps kills backups where they give names to objects, take them away, and make them durable: also between
@@ -171,7 +171,7 @@ func TestKilledAtSteps(t *testing.T) {
 		}
 	}
 	v.intact(t)
-	v.tidy(t)
+	v.r.tidy(t)
 }
 
 // kill begins a backup and kills it after a while. It tells whether that was too late.
@@ -194,10 +194,10 @@ func (v *victim) kill(t *testing.T, after time.Duration) bool {
 }
 
 // tidy looks for what nobody needs.
-func (v *victim) tidy(t *testing.T) {
+func (r *repository) tidy(t *testing.T) {
 	t.Helper()
 	for _, folder := range []string{"sessions/*", "pending/*", ".tmp/*", ".[^t]*"} { // the table sweeps after an hour
-		left, err := filepath.Glob(filepath.Join(v.r.dir, folder))
+		left, err := filepath.Glob(filepath.Join(r.dir, folder))
 		check(t, err)
 		if left != nil {
 			t.Errorf("left behind: %v", left)
@@ -228,7 +228,7 @@ func TestNoSpace(t *testing.T) {
 			for _, in := range v.past {
 				check(t, in.whole(t.Context(), v.r.open(t)))
 			}
-			v.tidy(t)
+			v.r.tidy(t)
 		})
 	}
 }
@@ -308,7 +308,7 @@ func TestFsyncFails(t *testing.T) {
 		}
 	}
 	v.intact(t)
-	v.tidy(t)
+	v.r.tidy(t)
 }
 
 // folders gives the paths of folders, of packs all that there can be.

@@ -8,6 +8,10 @@
 //
 // It has tests alone. They build the programs once, and wire packages as the programs do where many points are needed.
 //
+// Machines under libvirt live in a lab (testdata/lab), with guests that write while they are captured. What their disks hold is
+// read past QEMU while they stand still; what disks that never rest held is told by a ring of numbers, each written when the one
+// before it was on its disk.
+//
 // The model test takes its length from -rounds and its dice from -seed:
 //
 //	go test ./acceptance -run TestModel -rounds 2000 -timeout 0
