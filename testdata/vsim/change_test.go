@@ -294,7 +294,7 @@ func TestCrowd(t *testing.T) {
 	m := h.Add(Spec{Name: "web", Disks: []Disk{{Size: 1 << 20}}})
 	key := h.field("BCK_FVM")
 	start := time.Now()
-	m.Crowd(5000, func(i int, vm *simulator.VirtualMachine) {
+	m.Crowd(2000, func(i int, vm *simulator.VirtualMachine) {
 		if i%10 == 0 {
 			vm.CustomValue = []types.BaseCustomFieldValue{&types.CustomFieldStringValue{CustomFieldValue: types.CustomFieldValue{Key: key}, Value: "1D"}}
 		}
@@ -319,8 +319,123 @@ func TestCrowd(t *testing.T) {
 		}
 		ids[vm.Config.InstanceUuid] = true
 	}
-	if len(vms) != 5001 || picked != 500 || len(ids) != 5001 {
+	if len(vms) != 2001 || picked != 200 || len(ids) != 2001 {
 		t.Errorf("%d machines, %d with the attribute, %d UUIDs", len(vms), picked, len(ids))
 	}
 	t.Logf("made in %v, listed in %v and %d round trips", made, time.Since(start), h.Counts().RoundTrips)
+}
+
+func TestDisksAreSwapped(t *testing.T) {
+	t.Parallel()
+	h := Start(t, Options{})
+	m := h.Add(Spec{Off: true, CBT: true, Disks: []Disk{{Size: 1 << 20, On: "ide"}, {Size: 1 << 20, On: "ide", Content: noise(1, 1<<20)}}})
+	from := h.Add(Spec{Name: "from", Off: true, Disks: []Disk{{Size: 1 << 20, Content: noise(2, 1<<20)}}})
+	c, ctx := dial(t, h), context.Background()
+	if got := fmt.Sprint(m.Disks()); got != "[ide0-0 ide0-1]" {
+		t.Fatal(got)
+	}
+	reconfigure := func(m *Machine, op types.VirtualDeviceConfigSpecOperation, d *types.VirtualDisk) {
+		t.Helper()
+		task, err := object.NewVirtualMachine(c.Client.Client, m.Ref()).Reconfigure(ctx, types.VirtualMachineConfigSpec{
+			DeviceChange: []types.BaseVirtualDeviceConfigSpec{&types.VirtualDeviceConfigSpec{Operation: op, Device: d}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = task.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved, old := from.device("scsi0-0"), m.device("ide0-1")
+	reconfigure(from, types.VirtualDeviceConfigSpecOperationRemove, moved)
+	reconfigure(m, types.VirtualDeviceConfigSpecOperationRemove, old)
+	moved.ControllerKey, moved.UnitNumber, moved.Key = old.ControllerKey, old.UnitNumber, old.Key
+	reconfigure(m, types.VirtualDeviceConfigSpecOperationAdd, moved)
+	if len(from.Disks()) != 0 || !bytes.Equal(m.Content("ide0-1"), noise(2, 1<<20)) {
+		t.Error("the disk is not the other machine's")
+	}
+	if status, got, err := c.get(h, "[fast] vm/vm_1-flat.vmdk", ""); status != 200 || err != nil || !bytes.Equal(got, noise(1, 1<<20)) {
+		t.Errorf("the old disk's file: %d %v", status, err)
+	}
+}
+
+// What `*` says is a hint: on NFS, and when tracking began while there was a snapshot.
+func TestAllAreasAreAHint(t *testing.T) {
+	t.Parallel()
+	h := Start(t, Options{Datastores: []Datastore{{Name: "nfs", Type: "NFS"}, {Name: "vmfs"}}})
+	c := dial(t, h)
+	nfs := h.Add(Spec{Name: "nfs", CBT: true, Disks: []Disk{{Size: 1 << 20, Content: []byte("x")}}})
+	ref, s := c.snapshot(nfs)
+	d, _ := firstDisk(s.Config.Hardware.Device)
+	if all, _ := c.allAreas(nfs, ref, d, "*"); len(all) != 1 || all[0].Length != 1<<20 {
+		t.Errorf("on NFS: %v", all)
+	}
+	late := h.Add(Spec{Name: "late", Datastore: "vmfs", Disks: []Disk{{Size: 1 << 20, Content: noise(1, 1<<20)}}})
+	user := late.Snapshot("a user's")
+	late.EnableCBT()
+	late.PowerOff()
+	late.PowerOn()
+	late.Write("scsi0-0", 3*Grain, []byte("x"))
+	late.RemoveSnapshot(user)
+	ref, s = c.snapshot(late)
+	d, _ = firstDisk(s.Config.Hardware.Device)
+	if all, _ := c.allAreas(late, ref, d, "*"); len(all) != 1 || all[0].Start != 3*Grain {
+		t.Errorf("begun late: %v", all)
+	}
+}
+
+func TestSessionsIdle(t *testing.T) {
+	t.Parallel()
+	h := Start(t, Options{IdleTimeout: time.Second})
+	c := dial(t, h)
+	if h.Sessions() != 1 {
+		t.Error(h.Sessions())
+	}
+	for end := time.Now().Add(time.Minute); h.Sessions() > 0 && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if _, err := methods.GetCurrentTime(context.Background(), c.Client.Client); !fault.Is(err, &types.NotAuthenticated{}) {
+		t.Errorf("after idling: %v", err)
+	}
+	h.Add(Spec{}) // the test's own session has no end
+}
+
+func TestLockedFlatsAreReadAtTheirHost(t *testing.T) {
+	t.Parallel()
+	h := Start(t, Options{Locked: true, ReusableTickets: true})
+	m := h.Add(Spec{Tools: "linuxGuest", Disks: []Disk{{Size: 1 << 20}}})
+	c, ctx := dial(t, h), context.Background()
+	vm := c.machine(m, "guest", "datastore")
+	if vm.Guest.GuestFamily != "linuxGuest" {
+		t.Errorf("%+v", vm.Guest)
+	}
+	ds := object.NewDatastore(c.Client.Client, vm.Datastore[0])
+	if err := ds.FindInventoryPath(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var p object.DatastorePath
+	p.FromString(m.Files()[0])
+	at := func(host types.ManagedObjectReference) int {
+		u, cookie, err := ds.ServiceTicket(ds.HostContext(ctx, object.NewHostSystem(c.Client.Client, host)), p.Path, "GET")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := http.NewRequest("GET", u.String(), nil)
+		r.AddCookie(cookie)
+		res, err := anyServer.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	old := *c.machine(m, "runtime").Runtime.Host
+	now := m.MoveHost()
+	through, _, _ := c.get(h, m.Files()[0], "bytes=0-9")
+	if at(old) != 500 || at(now) != 200 || through != 500 {
+		t.Errorf("old host %d, new one %d, vCenter %d", at(old), at(now), through)
+	}
+	m.PowerOff()
+	if through, _, _ = c.get(h, m.Files()[0], "bytes=0-9"); through != 206 {
+		t.Errorf("when it is off: %d", through)
+	}
 }

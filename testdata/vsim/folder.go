@@ -2,13 +2,17 @@ package vsim
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // folder serves /folder/PATH?dsName=…&dcPath=… to those who are logged in.
@@ -23,11 +27,7 @@ func (h *Host) folder(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such datacenter", http.StatusNotFound)
 		return
 	}
-	if h.deniedAny("Datastore.Browse", "Datastore.FileManagement") {
-		http.Error(w, "403 Forbidden", http.StatusForbidden)
-		return
-	}
-	h.file(w, r)
+	h.file(w, r, nil)
 }
 
 // fileOf is the local path of the file that a URL names, "" for none.
@@ -40,8 +40,17 @@ func (h *Host) fileOf(u *url.URL) string {
 	return filepath.Join(dir, filepath.FromSlash(name))
 }
 
-func (h *Host) file(w http.ResponseWriter, r *http.Request) {
+// file serves what is asked for at the vCenter, or at a host.
+func (h *Host) file(w http.ResponseWriter, r *http.Request, at *types.ManagedObjectReference) {
+	if h.deniedAny("Datastore.Browse", "Datastore.FileManagement") {
+		http.Error(w, "403 Forbidden", http.StatusForbidden)
+		return
+	}
 	file := h.fileOf(r.URL)
+	if h.options.Locked && h.isLocked(file, at) {
+		http.Error(w, "500 Internal Server Error: the file is locked", http.StatusInternalServerError)
+		return
+	}
 	if file == "" {
 		http.NotFound(w, r)
 		return
@@ -60,6 +69,23 @@ func (h *Host) file(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "", http.StatusMethodNotAllowed)
 	}
+}
+
+// isLocked tells flats of machines that run elsewhere.
+func (h *Host) isLocked(file string, at *types.ManagedObjectReference) bool {
+	h.mu.Lock()
+	machines := slices.Collect(maps.Values(h.machines))
+	h.mu.Unlock()
+	for _, m := range machines {
+		if vm := m.vm(); vm != nil && slices.Contains(m.flats(), file) {
+			elsewhere := false
+			h.reg.WithLock(h.context(), vm, func() {
+				elsewhere = vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn && (at == nil || *vm.Runtime.Host != *at)
+			})
+			return elsewhere
+		}
+	}
+	return false
 }
 
 // get serves a file or a range of it. While it does, the file is held.

@@ -33,6 +33,11 @@ type Options struct {
 	MaxAreas     int           // of one answer of QueryChangedDiskAreas; 0 is 2000
 	Window       int64         // bytes that one answer covers at most, with or without areas; 0 is the whole disk
 	LeaseTimeout time.Duration // of NFC leases, without progress; 0 is 300 s
+	IdleTimeout  time.Duration // of sessions, without SOAP calls; 0 is for ever
+
+	// Locked makes the flats of running machines readable at their own host only, as on file systems whose locks hosts hold:
+	// elsewhere the answer is 500.
+	Locked bool
 
 	ReusableTickets bool // service tickets are not used up by their first request, against what is documented
 }
@@ -112,7 +117,7 @@ func start(t TB, o Options) (*Host, error) {
 		leases:     make(map[string]*lease),
 		counts:     Counts{Calls: make(map[string]int)},
 	}}
-	for _, step := range []func() error{h.inventory, h.serve, h.login, h.stores, h.openDoors} {
+	for _, step := range []func() error{h.inventory, h.serve, h.login, h.stores, h.openDoors, h.limitSessions} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -18,6 +18,23 @@ func (m *Machine) PowerOff() {
 	m.await(m.Object().PowerOff(context.Background()))
 }
 
+// MoveHost makes another host run it, as vMotion does, and returns that host.
+func (m *Machine) MoveHost() types.ManagedObjectReference {
+	m.h.t.Helper()
+	hosts, err := m.h.admin.finder.HostSystemList(context.Background(), "*/*")
+	m.h.must(err)
+	var old types.ManagedObjectReference
+	m.h.reg.WithLock(m.h.context(), m.vm(), func() { old = *m.vm().Runtime.Host })
+	for _, host := range hosts {
+		if to := host.Reference(); to != old {
+			m.h.reg.AtomicUpdate(m.h.context(), m.vm(), []types.PropertyChange{{Name: "runtime.host", Val: &to}, {Name: "summary.runtime.host", Val: &to}})
+			return to
+		}
+	}
+	m.h.t.Fatalf("vsim: there is no other host")
+	return old
+}
+
 // Snapshot is a user's. It returns the moref.
 func (m *Machine) Snapshot(name string) types.ManagedObjectReference {
 	m.h.t.Helper()

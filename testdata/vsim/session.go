@@ -42,6 +42,15 @@ func (h *Host) ExpireSessions() {
 	}
 }
 
+// limitSessions comes after the test's own session has begun, which has no limit.
+func (h *Host) limitSessions() error {
+	if h.options.IdleTimeout > 0 {
+		h.reg.OptionManager().UpdateOptions(&types.UpdateOptions{ChangedValue: []types.BaseOptionValue{
+			&types.OptionValue{Key: "config.vmacore.soap.sessionTimeout", Value: h.options.IdleTimeout.String()}}})
+	}
+	return nil
+}
+
 // hasSession tells whether a request carries the cookie of a session that lives.
 func (h *Host) hasSession(r *http.Request) bool {
 	cookie, err := r.Cookie(soap.SessionCookieName)

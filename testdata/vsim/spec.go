@@ -24,6 +24,7 @@ type Spec struct {
 	Annotation  string
 	ExtraConfig map[string]string
 	SharedBus   bool   // its SCSI controllers are shared between machines: it can have no snapshot
+	Tools       string // the family that running VMware Tools tell: "linuxGuest", "windowsGuest"; "": they do not run
 	NVRAM       []byte // nil: a few bytes, but nothing if it is off, as it was never on
 }
 
@@ -69,7 +70,19 @@ func (h *Host) Add(s Spec) *Machine {
 	if !s.Off {
 		m.PowerOn()
 	}
+	if s.Tools != "" {
+		m.runTools(s.Tools)
+	}
 	return m
+}
+
+func (m *Machine) runTools(family string) {
+	m.h.reg.AtomicUpdate(m.h.context(), m.vm(), []types.PropertyChange{
+		{Name: "guest.toolsRunningStatus", Val: string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)},
+		{Name: "guest.toolsStatus", Val: types.VirtualMachineToolsStatusToolsOk},
+		{Name: "guest.guestFamily", Val: family},
+		{Name: "guest.guestState", Val: "running"},
+	})
 }
 
 // folderFor finds or makes a folder for machines.

@@ -126,7 +126,7 @@ func (h *Host) atDoor(w http.ResponseWriter, r *http.Request, host types.Managed
 		return
 	}
 	h.count(func(c *Counts) { c.ByHost++ })
-	h.file(w, r)
+	h.file(w, r, &host)
 }
 
 // punch uses a request's ticket up.

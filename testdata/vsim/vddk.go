@@ -74,11 +74,10 @@ func (h *Host) account() error {
 	return os.WriteFile(filepath.Join(h.vddk, "vsim-double"), []byte(text+"\n"), 0o600)
 }
 
-// FailOpen makes every opening of a disk fail with a text, FailRead every read; "" ends it.
-func (v VDDK) FailOpen(text string) error { return v.fail("fail-open", text) }
-
-// FailRead is for reads.
-func (v VDDK) FailRead(text string) error { return v.fail("fail-read", text) }
+// FailOpen makes every opening of a disk fail with a text, FailRead every read, FailWrite every write; "" ends it.
+func (v VDDK) FailOpen(text string) error  { return v.fail("fail-open", text) }
+func (v VDDK) FailRead(text string) error  { return v.fail("fail-read", text) }
+func (v VDDK) FailWrite(text string) error { return v.fail("fail-write", text) }
 
 func (v VDDK) fail(name, text string) error {
 	path := filepath.Join(v.LibDir, name)

@@ -102,6 +102,11 @@ func TestVDDKWritesMachinesThatAreOff(t *testing.T) {
 	if got := m.Content("scsi0-0"); string(got[1024:1536]) != strings.Repeat("x", 512) {
 		t.Error("not written")
 	}
+	h.must(v.FailWrite("There is not enough space"))
+	if said, err := v.nbdkit(t, h.Password(), write, args...); err == nil || !strings.Contains(said, "not enough space") {
+		t.Errorf("%v %s", err, said)
+	}
+	h.must(v.FailWrite(""))
 	ref := m.Snapshot("a")
 	if said, err := v.nbdkit(t, h.Password(), write, args...); err == nil {
 		t.Errorf("the base of a snapshot was written: %s", said)
@@ -157,6 +162,11 @@ func TestVDDKRefuses(t *testing.T) {
 		t.Errorf("%v %s", err, said)
 	}
 	h.must(v.FailOpen(""))
+	h.must(v.FailRead("The connection was lost"))
+	if said, err := v.nbdkit(t, h.Password(), "/usr/bin/python3 -m nbd -u $uri -c 'h.pread(512, 0)'", good...); err == nil || !strings.Contains(said, "connection was lost") {
+		t.Errorf("%v %s", err, said)
+	}
+	h.must(v.FailRead(""))
 	h.NewCertificate()
 	if said, err := v.nbdkit(t, h.Password(), "nbdinfo $uri", good...); err == nil || !strings.Contains(said, "Unknown error") {
 		t.Errorf("with the thumbprint of before: %v %s", err, said)

@@ -5,7 +5,8 @@
  *   LIBDIR/vsim-double               server, port, user, password, thumbprint, largest read: one a line
  *   LIBDIR/MACHINE/SNAPSHOT/FILE     symlink to the bytes of a disk of a snapshot
  *   LIBDIR/MACHINE/-/FILE            to a disk as it is; a link to "locked" is one that a running machine holds
- *   LIBDIR/fail-open, fail-read      if there: what opening, or reading, fails with
+ *   LIBDIR/fail-open, fail-read,     if there: what opening, reading, or writing fails with
+ *   LIBDIR/fail-write
  */
 #define NBDKIT_API_VERSION 2
 #define _GNU_SOURCE
@@ -230,6 +231,10 @@ static int vddk_pwrite(void *handle, const void *buf, uint32_t count, uint64_t o
 
   if (allowed(h, "Write", count, offset) == -1)
     return -1;
+  if (said("fail-write", "VixDiskLib_Write")) {
+    errno = ENOSPC;
+    return -1;
+  }
   for (ssize_t n; count > 0; count -= n, offset += n, buf = (const char *)buf + n)
     if ((n = pwrite(h->fd, buf, count, offset)) <= 0) {
       nbdkit_error("VixDiskLib_Write: %m");
