@@ -3,7 +3,6 @@ package qmp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"vbfs/hyper/qmp"
@@ -94,11 +93,8 @@ func (s *shot) stopped(ctx context.Context, c *qmp.Client, f func(context.Contex
 func (s *shot) goOn(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	c, err := s.link.client(ctx)
+	err := s.link.do(ctx, func(ctx context.Context, c *qmp.Client) error { return s.run.resume(ctx, c, true, qmp.Paused) })
 	if err != nil {
-		return fmt.Errorf("continue the machine: %w", err)
-	}
-	if err := s.run.resume(ctx, c, true, qmp.Paused); err != nil {
 		return err
 	}
 	s.run.record.Stops = false

@@ -41,9 +41,6 @@ func (m *Machine) clear(ctx context.Context, c *qmp.Client) error {
 		if err != nil {
 			return err
 		}
-		if alive && r.record.Socket != m.socket && !r.record.Process.Alive() {
-			continue // of another machine, whose QEMU has just ended: it knows what to do
-		}
 		if alive {
 			return fmt.Errorf("monitor %s: %w (it keeps %s)", m.socket, ErrUnderWay, r.dir)
 		}
@@ -75,9 +72,7 @@ func (m *Machine) leftovers(ctx context.Context, c *qmp.Client) ([]*run, error) 
 	}
 	var runs []*run
 	for _, r := range all {
-		_, there := seen[r.tag]
-		orphan := r.record.Process.PID != 0 && !r.record.Process.Alive()
-		if there || orphan || r.record.Socket == m.socket {
+		if _, there := seen[r.tag]; there || r.record.Socket == m.socket || r.orphan() {
 			runs = append(runs, r)
 		}
 	}
@@ -89,6 +84,15 @@ func (m *Machine) leftovers(ctx context.Context, c *qmp.Client) ([]*run, error) 
 		}
 	}
 	return runs, nil
+}
+
+// orphan tells whether both the run and its QEMU are gone.
+func (r *run) orphan() bool {
+	if r.record.Process.PID == 0 || r.record.Process.Alive() {
+		return false
+	}
+	alive, err := r.alive()
+	return err == nil && !alive
 }
 
 // inQEMU notes the tags of all that runs made in a QEMU, and where a scratch file says that they keep their files.

@@ -44,6 +44,19 @@ func (l *link) client(ctx context.Context) (*qmp.Client, error) {
 	return c, nil
 }
 
+// do runs what may be run twice: again, over a new connection, when the one there was turns out to be broken.
+func (l *link) do(ctx context.Context, f func(context.Context, *qmp.Client) error) error {
+	for tries := 2; ; tries-- {
+		c, err := l.client(ctx)
+		if err == nil {
+			err = f(ctx, c)
+		}
+		if tries == 1 || !errors.Is(err, qmp.ErrLost) {
+			return err
+		}
+	}
+}
+
 func (l *link) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

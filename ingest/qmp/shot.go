@@ -136,11 +136,7 @@ func (s *shot) undo(ctx context.Context) error {
 	if s.run == nil {
 		return nil
 	}
-	c, err := s.link.client(ctx)
-	if err == nil {
-		err = s.run.undo(ctx, c)
-	}
-	if err != nil && !gone(err) {
+	if err := s.link.do(ctx, s.run.undo); err != nil && !gone(err) {
 		return err
 	}
 	return s.run.end()
@@ -152,16 +148,13 @@ func (s *shot) settle(ctx context.Context, made *format.Manifest) error {
 	if s.run == nil {
 		return nil // and another run may be at work
 	}
-	c, err := s.link.client(ctx)
-	if gone(err) {
-		return nil // what is in images is met again when they are
-	}
-	if err != nil {
-		return err
-	}
 	unwanted := func(b *qmp.Bitmap) bool { return ofMark(b.Name, mark(s.w.Repository, s.w.Point)) }
 	if made != nil && made.Complete() {
 		unwanted = unneeded(s.w.Repository, append(slices.Clone(s.w.Points), made))
 	}
-	return dropBitmaps(ctx, c, unwanted)
+	err := s.link.do(ctx, func(ctx context.Context, c *qmp.Client) error { return dropBitmaps(ctx, c, unwanted) })
+	if gone(err) {
+		return nil // what is in images is met again when they are
+	}
+	return err
 }
