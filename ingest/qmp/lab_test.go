@@ -39,6 +39,7 @@ type host struct {
 	cmd     *exec.Cmd
 	c       *qmp.Client // the test's
 	stderr  bytes.Buffer
+	user    int // QEMU's; 0: ours
 }
 
 // An image is a disk of a host, and what it holds.
@@ -129,6 +130,9 @@ func (h *host) run(program string, args ...string) {
 	h.cmd = exec.Command(program, args...)
 	h.cmd.Stderr = &h.stderr
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if h.user != 0 {
+		as(h.cmd, h.user)
+	}
 	h.must(h.cmd.Start())
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		c, err := qmp.Dial(h.t.Context(), filepath.Join(h.dir, "t"), qmp.Options{})

@@ -24,23 +24,26 @@ type note struct {
 // maxNote bounds a note, bytes: two paths and a few words.
 const maxNote = 64 << 10
 
+// unfinished ends the name of a note that is being written.
+const unfinished = ".new"
+
 // write puts the note in place, whole and durable.
 func (r *run) write() error {
 	b, err := json.Marshal(r.record)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(r.note), ".qmp-*")
+	f, err := os.OpenFile(r.note+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("note of what is to be undone: %w", err)
 	}
-	defer os.Remove(f.Name()) // gone when it was renamed
-	_, err = f.Write(b)
+	defer f.Close()
+	err = lock(f)
+	if err == nil {
+		_, err = f.Write(b)
+	}
 	if err == nil {
 		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), r.note)
@@ -52,6 +55,26 @@ func (r *run) write() error {
 		return fmt.Errorf("note of what is to be undone: %w", err)
 	}
 	return nil
+}
+
+// lock tells others that somebody is at work on a file or directory, until it is closed.
+func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// sweep removes a note that was never finished, unless somebody is about to.
+func (m *Machine) sweep(name string) {
+	f, err := os.Open(filepath.Join(m.o.State, name))
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if ours(f) && lock(f) == nil {
+		os.Remove(f.Name()) // nothing was done yet that it speaks of
+	}
+}
+
+func ours(f *os.File) bool {
+	var stat syscall.Stat_t
+	return syscall.Fstat(int(f.Fd()), &stat) == nil && int(stat.Uid) == os.Geteuid()
 }
 
 func syncDir(path string) error {
@@ -72,9 +95,16 @@ func (m *Machine) notes() (runs []*run, err error) {
 	}
 	for _, e := range entries {
 		tag, ok := strings.CutPrefix(e.Name(), "qmp-")
-		tag, json := strings.CutSuffix(tag, ".json")
+		tag, part := strings.CutSuffix(tag, ".json"+unfinished)
+		tag, whole := strings.CutSuffix(tag, ".json")
 		r := &run{tag: tag, note: m.notePath(tag)}
-		if !ok || !json || !validTag(tag) || r.read() != nil {
+		switch {
+		case !ok || !validTag(tag):
+			continue
+		case part:
+			m.sweep(e.Name())
+			continue
+		case !whole || r.read() != nil:
 			continue
 		}
 		r.at(r.record.Dir)
@@ -96,8 +126,7 @@ func (r *run) read() error {
 		return err
 	}
 	defer f.Close()
-	var stat syscall.Stat_t
-	if err := syscall.Fstat(int(f.Fd()), &stat); err != nil || int(stat.Uid) != os.Geteuid() {
+	if !ours(f) {
 		return errNotOurs
 	}
 	return json.NewDecoder(io.LimitReader(f, maxNote)).Decode(&r.record)

@@ -264,10 +264,14 @@ func TestNotes(t *testing.T) {
 	write("qmp-"+tag+".json", b, os.Geteuid())
 	write("qmp-"+newUUID().String()[:tagLength]+".json", b, 65534)
 	write("qmp-"+newUUID().String()[:tagLength]+".json", b[:5], os.Geteuid())
+	write("qmp-"+newUUID().String()[:tagLength]+".json.new", b[:5], os.Geteuid())
 	write("qmp-other.json", b, os.Geteuid())
 	runs, err := m.notes()
 	if err != nil || len(runs) != 1 || runs[0].tag != tag || runs[0].dir != "" {
 		t.Fatalf("%+v, %v", runs, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(state, "*.new")); err != nil || len(left) > 0 {
+		t.Errorf("%q, %v", left, err)
 	}
 	if err := runs[0].end(); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func (r *run) begin(p qmp.Process) error {
 	if r.lock, err = os.Open(r.dir); err != nil {
 		return fmt.Errorf("scratch: %w", err)
 	}
-	if err := syscall.Flock(int(r.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lock(r.lock); err != nil {
 		return fmt.Errorf("lock %s: %w", r.dir, err)
 	}
 	return r.give(r.dir, p)
@@ -107,7 +107,7 @@ func (r *run) alive() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("leftovers: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = lock(f)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		f.Close()
 		return true, nil
