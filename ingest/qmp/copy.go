@@ -11,9 +11,10 @@ import (
 )
 
 // threadsSafe is the first version of QEMU in which disks that an iothread serves can be read while the machine runs. In 7.2 QEMU ends,
-// and the machine with it, when a node is put upon one that is at work in an iothread (qemu_mutex_unlock_impl: Operation not
-// permitted), and whenever a client of an NBD export in an iothread goes (nbd_blockdev_client_closed: Assertion
-// `qemu_in_main_thread()...). Both are seen in 7.2.22 within a second of a writing guest; the locks they trip over are gone in 9.0.
+// and the machine with it, when a node is put upon one that is at work in an iothread, or the machine goes on after a stop while
+// such a disk has a job (both: qemu_mutex_unlock_impl: Operation not permitted), and whenever a client of an NBD export in an iothread
+// goes (nbd_blockdev_client_closed: Assertion `qemu_in_main_thread()...). All are seen in 7.2.22 within seconds of a writing guest; the
+// locks they trip over are gone in 9.0.
 //
 // Of such a machine the jobs copy the disks whole to the scratch directory, and then nothing of ours is in the iothread any more: the
 // scratch files, in the main thread, are what is exported, with the frozen bitmaps.

@@ -49,10 +49,15 @@ func (r *run) actions(todo []*disk, copies bool) (all []action) {
 
 // instant runs the transaction. When QEMU will not have the bitmaps, it holds the disks without: all is read then.
 func (s *shot) instant(ctx context.Context, c *qmp.Client) error {
-	if s.m.o.Pause && s.facts.status == qmp.Running {
-		return s.stopped(ctx, c, s.hold)
+	switch {
+	case !s.m.o.Pause || s.facts.status != qmp.Running:
+		return s.hold(ctx, c)
+	case s.facts.threads:
+		s.warnings = append(s.warnings, "the machine was not stopped for the instant: it has iothreads, and QEMU "+s.facts.version.String()+
+			" may end when it goes on while its disks are held")
+		return s.hold(ctx, c)
 	}
-	return s.hold(ctx, c)
+	return s.stopped(ctx, c, s.hold)
 }
 
 func (s *shot) hold(ctx context.Context, c *qmp.Client) error {

@@ -134,14 +134,16 @@ func TestPoints(t *testing.T) {
 	y.why(p, "vda", "")
 	y.why(p, "vdb", "started anew")
 
+	y.quit() // which saves the bitmap
+	y.start()
 	change()
 	y.io(vda, "flush")
 	y.io(vdb, "flush")
-	y.kill()
+	y.kill() // which does not
 	y.start()
 	change()
 	p = y.point("auto") // 8
-	y.why(p, "vda", "not saved")
+	y.why(p, "vda", "does not know of all writes")
 	y.why(p, "vdb", "started anew")
 	if got := y.ours("n-vda"); len(got) != 1 { // the full's was not saved, either: of no more use, and in the way of a resize
 		t.Errorf("%q", got)
