@@ -194,6 +194,47 @@ func TestKilledWhileStopped(t *testing.T) {
 	h.clean()
 }
 
+// hog fills the scratch directory until a write of the guest fails.
+func (h *host) hog() {
+	h.t.Helper()
+	hog, err := os.Create(h.scratch + "/hog")
+	h.must(err)
+	for b := make([]byte, 64*kib); err == nil; {
+		_, err = hog.Write(b)
+	}
+	hog.Close()
+	for deadline := time.Now().Add(60 * time.Second); h.status() != qmp.IOError; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("the machine is %s", h.status())
+		}
+	}
+	h.must(os.Remove(hog.Name()))
+}
+
+// A guest that stopped because its write could not be copied is found, and goes on, although there is room again.
+func TestGuardFindsAStoppedGuest(t *testing.T) {
+	t.Parallel()
+	h := bootingHost(t, false)
+	h.start()
+	h.tool("mount", "-t", "tmpfs", "-o", "size=6m", "none", h.scratch)
+	t.Cleanup(func() { h.tool("umount", h.scratch) })
+	m := h.machine(Options{})
+	s := &shot{m: m, w: ingest.Wish{Repository: newUUID(), Point: newUUID(), Level: ingest.Full}, link: &link{m: m}}
+	h.must(s.take(t.Context()))
+	s.guard.end()
+	if err := s.harm(t.Context()); err != nil {
+		t.Errorf("%v", err)
+	}
+	h.hog()
+	if err := s.harm(t.Context()); err == nil || !strings.Contains(err.Error(), "a write failed") {
+		t.Errorf("%v", err)
+	}
+	h.must(s.undo(t.Context()))
+	h.goesOn()
+	h.must(s.settle(t.Context(), nil))
+	h.clean()
+}
+
 // A guest whose writes failed because a scratch directory was full, of a run that could not undo itself any more, goes on and
 // has lost nothing.
 func TestKilledWithScratchFull(t *testing.T) {
@@ -203,19 +244,8 @@ func TestKilledWithScratchFull(t *testing.T) {
 	h.tool("mount", "-t", "tmpfs", "-o", "size=6m", "none", h.scratch)
 	t.Cleanup(func() { h.tool("umount", h.scratch) })
 	run := h.spawn("unguarded")
-	hog, err := os.Create(h.scratch + "/hog")
-	h.must(err)
-	for b := make([]byte, 64*kib); err == nil; {
-		_, err = hog.Write(b)
-	}
-	hog.Close()
-	for deadline := time.Now().Add(60 * time.Second); h.status() != qmp.IOError; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the machine is %s", h.status())
-		}
-	}
+	h.hog()
 	kill(run)
-	h.must(os.Remove(hog.Name()))
 	repo := newRepository(t)
 	p, err := capture(t, repo, h.machine(Options{}), "auto")
 	if err != nil {
@@ -224,4 +254,24 @@ func TestKilledWithScratchFull(t *testing.T) {
 	h.goesOn()
 	upTo(t, read(t, repo, p, "vda"), read(t, repo, p, "vdb"))
 	h.clean()
+}
+
+// An NBD server that a killed run left, and somebody else uses by now, is theirs.
+func TestServerThatOthersUse(t *testing.T) {
+	t.Parallel()
+	vda := &image{name: "vda", format: "qcow2", data: make([]byte, 8*mib)}
+	y := newHistory(t, vda)
+	kill(y.spawn("hold"))
+	y.do("blockdev-add", qmp.Args{"driver": "null-co", "node-name": "theirs", "size": mib}, nil)
+	y.do("block-export-add", qmp.Args{"type": "nbd", "id": "theirs", "node-name": "theirs"}, nil)
+	if _, err := capture(t, y.repo, y.m, "auto"); !errors.Is(err, ErrServer) {
+		t.Errorf("%v", err)
+	}
+	exports, err := y.c.Exports(t.Context())
+	if err != nil || len(exports) != 1 || exports[0].ID != "theirs" {
+		t.Errorf("%+v, %v", exports, err)
+	}
+	y.do("nbd-server-stop", nil, nil)
+	y.point("auto")
+	y.clean()
 }

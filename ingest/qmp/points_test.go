@@ -143,7 +143,7 @@ func TestPoints(t *testing.T) {
 	y.start()
 	change()
 	p = y.point("auto") // 8
-	y.why(p, "vda", "does not know of all writes")
+	y.why(p, "vda", "had not saved the bitmap when it ended: it")
 	y.why(p, "vdb", "started anew")
 	if got := y.ours("n-vda"); len(got) != 1 { // the full's was not saved, either: of no more use, and in the way of a resize
 		t.Errorf("%q", got)
