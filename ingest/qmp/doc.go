@@ -16,6 +16,9 @@
 // the transaction's end, and so what its bitmaps say then is of the instant. A snapshot-access node (s) reads the disk as it was:
 // when the filter is gone, whoever took it away, reads of it fail. (An overlay upon the disk would read what the disk holds now.)
 //
+// Before QEMU 9.0 a machine that has iothreads is not safe with any of this but the jobs: these copy its disks whole to the scratch
+// directory, and the files there are read (copy.go).
+//
 // Words: a mark is the bitmap that a point's changes are counted from; a run is one capture, named by the beginning of its
 // point's ID, its tag; a scratch file takes the old bytes of what is overwritten while a run reads.
 //
