@@ -44,7 +44,10 @@ func (c *machineCalls) RemoveAllSnapshotsTask(ctx *simulator.Context, req *types
 	vm := c.vm()
 	return &methods.RemoveAllSnapshots_TaskBody{Res: &types.RemoveAllSnapshots_TaskResponse{
 		Returnval: c.h.task(ctx, c.Self, "RemoveAllSnapshots_Task", c.h.dropping(vm, isTrue(req.Consolidate, true), func(ctx *simulator.Context) (types.AnyType, types.BaseMethodFault) {
-			return c.h.ended(vm.RemoveAllSnapshotsTask(ctx, req).(*methods.RemoveAllSnapshots_TaskBody).Res.Returnval)
+			if vm.Snapshot != nil {
+				c.h.dropSnapshots(ctx, vm, tree(vm.Snapshot.RootSnapshotList).all())
+			}
+			return nil, nil
 		})),
 	}}
 }
@@ -102,10 +105,10 @@ func (c *snapshotCalls) parts() (*simulator.VirtualMachine, *simulator.VirtualMa
 // RemoveSnapshotTask sinks the deltas.
 func (c *snapshotCalls) RemoveSnapshotTask(ctx *simulator.Context, req *types.RemoveSnapshot_Task) soap.HasFault {
 	c.enter(ctx)
-	vm, s := c.parts()
+	vm, _ := c.parts()
 	return &methods.RemoveSnapshot_TaskBody{Res: &types.RemoveSnapshot_TaskResponse{
 		Returnval: c.h.task(ctx, vm.Self, "RemoveSnapshot_Task", c.h.dropping(vm, isTrue(req.Consolidate, true), func(ctx *simulator.Context) (types.AnyType, types.BaseMethodFault) {
-			return c.h.removeSnapshot(ctx, s, req)
+			return c.h.removeSnapshot(ctx, vm, req)
 		})),
 	}}
 }

@@ -17,12 +17,13 @@
 //
 // SOAP, REST and HTTP on sockets with TLS; the inventory and all of its objects as vcsim makes them; sessions, that end; files
 // of datastores, and ranges of them; frozen flats, that are files which do not change; paging, offsets and faults of
-// QueryChangedDiskAreas; service tickets, that are good for one request to one host; tasks.
+// QueryChangedDiskAreas; service tickets, that are good for one request to one host, which has an address of its own; tasks;
+// leases, that end, and streamOptimized data in them; nbdkit, with a plugin in C in the place of VMware's (see VDDK).
 //
 // # What is not
 //
 // Deltas are this package's own: the -sesparse.vmdk beside their descriptors holds no data. The grain of tracking is 64 KiB on
-// every hardware version. Guests do not run: writes are the test's. There is no stun that could be measured, no lock of a file
+// every hardware version. VDDK is a double: it has no transports but its name for them, and sees a host's disks as files. Guests do not run: writes are the test's. There is no stun that could be measured, no lock of a file
 // against other hosts, no limit of NFC connections, no real quiescing; consolidation takes no time but what Slow adds. Where it
 // is not known what vSphere does, the double does what is worst for a program that trusts it: a disk that grew is not told as
 // changed, numbers of changeIds come again after a revert, and tracking that began while there was a snapshot keeps silent

@@ -87,30 +87,18 @@ func (m *Machine) flats() []string {
 	return all
 }
 
-// removeSnapshot also removes children from the registry, which vcsim leaves there.
-func (h *Host) removeSnapshot(ctx *simulator.Context, s *simulator.VirtualMachineSnapshot, req *types.RemoveSnapshot_Task) (types.AnyType, types.BaseMethodFault) {
-	if h.reg.Get(s.Self) == nil {
-		return nil, &types.ManagedObjectNotFound{Obj: s.Self}
+// removeSnapshot removes one, or with it all below.
+func (h *Host) removeSnapshot(ctx *simulator.Context, vm *simulator.VirtualMachine, req *types.RemoveSnapshot_Task) (types.AnyType, types.BaseMethodFault) {
+	if vm.Snapshot == nil || h.reg.Get(req.This) == nil {
+		return nil, &types.ManagedObjectNotFound{Obj: req.This}
 	}
-	var below []types.ManagedObjectReference
+	gone := []types.ManagedObjectReference{req.This}
 	if req.RemoveChildren {
-		below = h.descendants(s)
+		path := tree(vm.Snapshot.RootSnapshotList).path(req.This)
+		gone = path[len(path)-1:].all()
 	}
-	result, fault := h.ended(s.RemoveSnapshotTask(ctx, req).(*methods.RemoveSnapshot_TaskBody).Res.Returnval)
-	for _, ref := range below {
-		h.reg.Remove(ctx, ref)
-	}
-	return result, fault
-}
-
-func (h *Host) descendants(s *simulator.VirtualMachineSnapshot) []types.ManagedObjectReference {
-	var all []types.ManagedObjectReference
-	for _, ref := range s.ChildSnapshot {
-		if child, ok := h.reg.Get(ref).(*simulator.VirtualMachineSnapshot); ok {
-			all = append(append(all, ref), h.descendants(child)...)
-		}
-	}
-	return all
+	h.dropSnapshots(ctx, vm, gone)
+	return nil, nil
 }
 
 // revert puts a new delta on what the snapshot froze. What the machine has written since is lost, and its numbers come again.

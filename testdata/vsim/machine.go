@@ -24,6 +24,7 @@ type Machine struct {
 
 // A shot is what a snapshot holds of its machine's disks, by device key.
 type shot struct {
+	data   string // its .vmsn
 	layers map[int32]*layer
 	tracks map[int32]*track
 	whole  map[int32]string // copies of what lies in several layers, for the VDDK double

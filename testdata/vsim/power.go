@@ -2,7 +2,9 @@ package vsim
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/vmware/govmomi/fault"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -66,6 +68,10 @@ func (m *Machine) await(t *object.Task, err error) any {
 	m.h.t.Helper()
 	m.h.must(err)
 	info, err := t.WaitForResult(context.Background())
+	var own *types.SystemError
+	if _, ok := fault.As(err, &own); ok {
+		err = fmt.Errorf("%w: %s", err, own.Reason)
+	}
 	m.h.must(err)
 	return info.Result
 }

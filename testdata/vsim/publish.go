@@ -98,7 +98,7 @@ func (h *Host) fileOfLayer(l *layer, object *string) types.VirtualDeviceFileBack
 
 // lay makes the layout anew: vcsim's knows neither deltas nor real lengths.
 func (m *Machine) lay(vm *simulator.VirtualMachine) {
-	l := &types.VirtualMachineFileLayoutEx{Timestamp: vm.LayoutEx.Timestamp, Snapshot: slices.Clone(vm.LayoutEx.Snapshot)}
+	l := &types.VirtualMachineFileLayoutEx{Timestamp: vm.LayoutEx.Timestamp}
 	keys := make(map[string]int32)
 	add := func(name string, kind types.VirtualMachineFileLayoutExFileType) int32 {
 		if key, ok := keys[name]; ok {
@@ -121,22 +121,24 @@ func (m *Machine) lay(vm *simulator.VirtualMachine) {
 	for _, key := range sortedKeys(m.disks) {
 		l.Disk = append(l.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: key, Chain: chain(m.disks[key].now, add)})
 	}
-	for i, s := range l.Snapshot {
-		l.Snapshot[i].DataKey = add(fileName(vm.LayoutEx, s.DataKey), types.VirtualMachineFileLayoutExFileTypeSnapshotData)
-		if shot := m.shots[s.Key]; shot != nil {
-			l.Snapshot[i].Disk = nil
-			for _, key := range sortedKeys(shot.layers) {
-				l.Snapshot[i].Disk = append(l.Snapshot[i].Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: key, Chain: chain(shot.layers[key], add)})
-			}
+	for ref, s := range m.shots {
+		data := add(s.data, types.VirtualMachineFileLayoutExFileTypeSnapshotData)
+		of := types.VirtualMachineFileLayoutExSnapshotLayout{Key: ref, DataKey: data, MemoryKey: -1}
+		for _, key := range sortedKeys(s.layers) {
+			of.Disk = append(of.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: key, Chain: chain(s.layers[key], add)})
 		}
+		l.Snapshot = append(l.Snapshot, of)
 	}
 	vm.LayoutEx = l
 }
 
-func fileName(l *types.VirtualMachineFileLayoutEx, key int32) string {
-	for _, f := range l.File {
-		if f.Key == key {
-			return f.Name
+// dataFile is the .vmsn of a snapshot that vcsim has just made.
+func dataFile(vm *simulator.VirtualMachine, ref types.ManagedObjectReference) string {
+	for _, s := range vm.LayoutEx.Snapshot {
+		for _, f := range vm.LayoutEx.File {
+			if s.Key == ref && f.Key == s.DataKey {
+				return f.Name
+			}
 		}
 	}
 	return ""

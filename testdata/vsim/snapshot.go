@@ -26,7 +26,7 @@ func (m *Machine) freeze(ctx *simulator.Context, vm *simulator.VirtualMachine, r
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stun(vm)
-	s := &shot{layers: make(map[int32]*layer), tracks: make(map[int32]*track), whole: make(map[int32]string)}
+	s := &shot{data: dataFile(vm, ref), layers: make(map[int32]*layer), tracks: make(map[int32]*track), whole: make(map[int32]string)}
 	for key, d := range m.disks {
 		if d.apart {
 			continue
@@ -70,8 +70,11 @@ func (m *Machine) remember(d *disk) error {
 func (m *Machine) thaw(ctx *simulator.Context, vm *simulator.VirtualMachine, consolidate bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for ref := range m.shots {
+	for ref, s := range m.shots {
 		if m.h.reg.Get(ref) == nil {
+			if err := m.h.discard(s); err != nil {
+				return err
+			}
 			delete(m.shots, ref)
 		}
 	}
@@ -82,6 +85,23 @@ func (m *Machine) thaw(ctx *simulator.Context, vm *simulator.VirtualMachine, con
 		}
 	}
 	return m.publish(ctx, vm)
+}
+
+// discard removes the files that were the snapshot's alone.
+func (h *Host) discard(s *shot) error {
+	var files []string
+	for _, copied := range s.whole {
+		files = append(files, copied)
+	}
+	if p, err := h.path(s.data); err == nil {
+		files = append(files, p)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // consolidate sinks every delta whose parent is no snapshot's and nobody else's. A disk that a reader holds stays as it is.
