@@ -23,11 +23,12 @@
 // # What is not
 //
 // Deltas are this package's own: the -sesparse.vmdk beside their descriptors holds no data. The grain of tracking is 64 KiB on
-// every hardware version. VDDK is a double: it has no transports but its name for them, and sees a host's disks as files. Guests do not run: writes are the test's. There is no stun that could be measured, no lock of a file
-// against other hosts, no limit of NFC connections, no real quiescing; consolidation takes no time but what Slow adds. Where it
-// is not known what vSphere does, the double does what is worst for a program that trusts it: a disk that grew is not told as
-// changed, numbers of changeIds come again after a revert, and tracking that began while there was a snapshot keeps silent
-// about what was written before.
+// every hardware version. VDDK is a double, which sees a host's disks as files and has only names for transports. Guests do not
+// run: writes are the test's. There is no stun that could be measured, no limit of NFC connections, no real quiescing; other
+// hosts' locks are there only if Options say so, and consolidation takes no time but what Slow adds. Where it is not known what
+// vSphere does, the double does what is worst for a program that trusts it: a disk that grew is not told as changed, numbers of
+// changeIds come again after a revert, and tracking that began while there was a snapshot keeps silent about what was written
+// before.
 package vsim
 
 import _ "github.com/vmware/govmomi/vapi/simulator" // tags
