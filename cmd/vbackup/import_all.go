@@ -11,20 +11,16 @@ import (
 	"vbfs/cmd/internal/cli"
 	"vbfs/index"
 	"vbfs/index/format"
-	"vbfs/ingest"
-	"vbfs/ingest/virtnbd"
 )
 
 // all imports one point after the other. One that fails does not keep the others from it; when the repository is what
-// fails, the set's other points would fail, too.
-func (i *importing) all(ctx context.Context, repo *index.Repository, sets []*virtnbd.Set) error {
+// fails, the machine's other points would fail, too.
+func (i *importing) all(ctx context.Context, repo *index.Repository, troves []trove) error {
 	start := time.Now()
-	for _, s := range sets {
-		for _, note := range s.Notes {
-			i.app.Say("%s: %s", s.Dir, note)
-		}
-		for _, p := range s.Points {
-			err := i.point(ctx, repo, i.of(s), p)
+	for _, t := range troves {
+		i.passedOver(t)
+		for _, p := range t.finds {
+			err := i.point(ctx, repo, i.of(t), p)
 			if ctx.Err() != nil {
 				return err
 			}
@@ -32,7 +28,7 @@ func (i *importing) all(ctx context.Context, repo *index.Repository, sets []*vir
 				continue
 			}
 			i.failed++
-			name := fmt.Sprintf("%s@%s", i.of(s), p.Time.Format(index.TimeLayout))
+			name := fmt.Sprintf("%s@%s", i.of(t), p.time.Format(index.TimeLayout))
 			i.total.Failed = append(i.total.Failed, name)
 			i.codes = append(i.codes, i.app.Tell(ctx, mend(fmt.Errorf("%s (%s): %w", name, strings.Join(p.Files(), ", "), err))))
 			if !bad(err) {
@@ -54,25 +50,19 @@ func (i *importing) all(ctx context.Context, repo *index.Repository, sets []*vir
 	return cli.Told(cli.Failed)
 }
 
-// mend says what to do about an error of the set.
-func mend(err error) error {
-	switch {
-	case errors.Is(err, virtnbd.ErrUnsure), errors.Is(err, virtnbd.ErrTooLarge):
-		return cli.Hint(err, "restore it with virtnbdrestore, and take what comes out with: vbackup backup DISK=FILE")
-	case errors.Is(err, virtnbd.ErrDamaged), errors.Is(err, virtnbd.ErrMissing):
-		return cli.Hint(err, "put another copy of the file in its place, and import again: what is there is left out")
+// passedOver says what of a directory is no backup, or none that is wanted.
+func (i *importing) passedOver(t trove) {
+	for _, note := range t.notes {
+		i.app.Say("%s: %s", t.dir, note)
 	}
-	return err
-}
-
-// bad tells errors of the set from those of the repository.
-func bad(err error) bool {
-	return errors.Is(err, ingest.ErrSource) || errors.Is(err, virtnbd.ErrDamaged) || errors.Is(err, virtnbd.ErrMissing) ||
-		errors.Is(err, virtnbd.ErrUnsure) || errors.Is(err, virtnbd.ErrTooLarge)
+	for _, folder := range t.leftOut {
+		i.app.Warn("%s: left out: %s: --include-incomplete takes it", t.dir, folder)
+		i.leftOut = append(i.leftOut, folder)
+	}
 }
 
 // point imports one, unless it is there. One that lacks disks is imported again when they can be read now.
-func (i *importing) point(ctx context.Context, repo *index.Repository, machine string, p *virtnbd.Point) error {
+func (i *importing) point(ctx context.Context, repo *index.Repository, machine string, p find) error {
 	points, err := repo.Points(ctx)
 	if err != nil {
 		return err

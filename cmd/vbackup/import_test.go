@@ -205,7 +205,7 @@ func TestImportRefuses(t *testing.T) {
 		says string
 		args []string
 	}{
-		{2, "not in this release", []string{"ghettovcb", set}},
+		{2, "--scratch", []string{"virtnbdbackup", set, "--scratch", "/tmp"}},
 		{2, "no kind of backup", []string{"tar", set}},
 		{2, "no set was named", []string{"virtnbdbackup"}},
 		{2, "two machines, web01 and db01", []string{"virtnbdbackup", set, other, "--machine", "x"}},

@@ -10,11 +10,10 @@ import (
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/ingest"
-	"vbfs/ingest/virtnbd"
 )
 
 // capture imports a point that is not there.
-func (i *importing) capture(ctx context.Context, repo *index.Repository, machine string, p *virtnbd.Point) error {
+func (i *importing) capture(ctx context.Context, repo *index.Repository, machine string, p find) error {
 	for {
 		if i.waitLock {
 			if err := i.wait(ctx, repo, machine); err != nil {
@@ -37,12 +36,12 @@ func (i *importing) capture(ctx context.Context, repo *index.Repository, machine
 	}
 }
 
-func (i *importing) once(ctx context.Context, repo *index.Repository, machine string, p *virtnbd.Point) (m *format.Manifest, err error) {
+func (i *importing) once(ctx context.Context, repo *index.Repository, machine string, p find) (m *format.Manifest, err error) {
 	var progress ingest.Progress
 	work := cli.Work{Name: machine, Total: progress.Total.Load, Done: progress.Done.Load}
 	err = i.app.During(work, func() (err error) {
 		m, err = ingest.Run(ctx, repo, ingest.Options{
-			Machine: machine, Level: p.Level, Tool: i.app.Tool(), Host: hostname(), Tags: append(p.Tags(), i.tags...), Source: p,
+			Machine: machine, Level: p.level, Tool: i.app.Tool(), Host: hostname(), Tags: append(p.Tags(), i.tags...), Source: p.foreign,
 			Workers: i.workers, Rate: int64(i.rate), Progress: &progress,
 		})
 		return err
@@ -69,28 +68,29 @@ type plannedImport struct {
 	Files   []string  `json:"files"`
 }
 
-// tell says what would be imported. Of the streams only the headers are looked at.
-func (i *importing) tell(ctx context.Context, machine string, p *virtnbd.Point) error {
+// tell says what would be imported. Data is not looked at.
+func (i *importing) tell(ctx context.Context, machine string, p find) error {
 	if err := p.Look(ctx); err != nil {
 		return err
 	}
 	i.planned++
 	if i.app.Flags.JSON {
-		return i.app.Line(plannedImport{"plan", machine, p.Time, p.Level, p.Files()})
+		return i.app.Line(plannedImport{"plan", machine, p.time, p.level, p.Files()})
 	}
-	return i.app.Result("%s: would import %s, %s, from %s", machine, p.Time.Format(index.TimeLayout), p.Level, strings.Join(p.Files(), ", "))
+	return i.app.Result("%s: would import %s, %s, from %s", machine, p.time.Format(index.TimeLayout), p.level, strings.Join(p.Files(), ", "))
 }
 
 // importTotals is what a run of import came to.
 type importTotals struct {
 	totals
-	There int `json:"points_skipped"` // that were there already
+	There   int      `json:"points_skipped"` // that were there already
+	LeftOut []string `json:"left_out"`       // backups that are not whole, and why
 }
 
 // sum ends the run.
 func (i *importing) sum(took time.Duration) error {
 	if i.app.Flags.JSON {
-		t := importTotals{i.total, i.there}
+		t := importTotals{i.total, i.there, append([]string{}, i.leftOut...)}
 		t.Type, t.Seconds = "summary", took.Seconds()
 		t.Points, t.Failed = append([]string{}, t.Points...), append([]string{}, t.Failed...) // [], not null
 		return i.app.Line(t)

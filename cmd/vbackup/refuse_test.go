@@ -112,7 +112,6 @@ func TestLater(t *testing.T) {
 	t.Parallel()
 	l := clitest.NewPlain(t)
 	for _, args := range [][]string{
-		{"import", "ghettovcb", "x"},
 		{"vsphere", "ls"}, {"backup", "vsphere:a/b"}, {"backup", "libvirt:web01", "--server", "x"}, {"restore", "web01", "vsphere:x"},
 	} {
 		r := l.Run("vbackup", args...)

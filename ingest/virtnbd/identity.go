@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"vbfs/index/format"
+	"vbfs/ingest"
 )
 
 // identify makes a name that the same run has wherever its files lie: of what the streams say of themselves, which has the
@@ -46,14 +46,7 @@ func (p *Point) Tags() []string {
 }
 
 // In finds the point in a machine's history: the newest complete one that has its ID, else the newest.
-func (p *Point) In(points []*format.Manifest) (found *format.Manifest) {
-	for _, m := range points {
-		if slices.Contains(m.Tags, tagID+p.id) && (found == nil || m.Complete() || !found.Complete()) {
-			found = m
-		}
-	}
-	return found
-}
+func (p *Point) In(points []*format.Manifest) *format.Manifest { return ingest.Tagged(points, tagID+p.id) }
 
 // Still tells whether disks that failed when the point was captured would fail again: it reads all that they are made of.
 // The error says why; nil is that one of them would not.
