@@ -73,7 +73,7 @@ func (i *importing) point(ctx context.Context, repo *index.Repository, machine s
 			return i.skip(m)
 		}
 		if err := p.Still(ctx, m); err != nil {
-			return errors.Join(err, i.skip(m))
+			return errors.Join(unreadable{err}, i.skip(m))
 		}
 	}
 	if i.dryRun {

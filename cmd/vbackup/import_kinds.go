@@ -125,3 +125,9 @@ func bad(err error) bool {
 	}
 	return errors.Is(err, ingest.ErrSource)
 }
+
+// An unreadable error is of what is imported, whatever it is.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error        { return u.error }
+func (u unreadable) Is(target error) bool { return target == ingest.ErrSource }

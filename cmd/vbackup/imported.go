@@ -71,7 +71,7 @@ type plannedImport struct {
 // tell says what would be imported. Data is not looked at.
 func (i *importing) tell(ctx context.Context, machine string, p find) error {
 	if err := p.Look(ctx); err != nil {
-		return err
+		return unreadable{err}
 	}
 	i.planned++
 	if i.app.Flags.JSON {

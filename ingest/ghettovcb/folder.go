@@ -90,13 +90,17 @@ func (f *folder) small(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return readSmall(file, name, limit)
+	b, err := readSmall(file, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return b, nil
 }
 
-func readSmall(r io.Reader, name string, limit int64) ([]byte, error) {
+func readSmall(r io.Reader, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s: %w: it has more than %d bytes", name, ErrRefused, limit)
+		err = fmt.Errorf("%w: it has more than %d bytes", ErrRefused, limit)
 	}
 	return b, err
 }

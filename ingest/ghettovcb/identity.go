@@ -63,18 +63,21 @@ func (p *Point) identify(name folderName) string {
 // maxMark bounds the files that are part of the identity with what they hold, in bytes: configuration and descriptors.
 const maxMark = 32 << 10
 
-// Still tells whether disks that failed when the point was captured would fail again: it looks at all that they are made
+// Still tells whether disks that failed when the point was captured would fail again: it reads all that they are made
 // of. The error says why; nil is that one of them would not.
 func (p *Point) Still(ctx context.Context, m *format.Manifest) error {
 	failed := func(name string) bool {
 		d, ok := m.Disk(name)
 		return ok && d.State == format.DiskFailed
 	}
-	return p.visit(ctx, func(disks []disk) error {
+	return p.visit(ctx, func(f *folder, disks []disk) error {
 		var why error
 		for _, d := range disks {
 			if !failed(d.name) {
 				continue
+			}
+			if d.err == nil && d.skip == "" {
+				d.err = f.sound(ctx, d.file, true)
 			}
 			if d.err == nil {
 				return nil
@@ -91,8 +94,11 @@ func (p *Point) Look(ctx context.Context) error {
 	if p.archive != nil {
 		return p.archive.err
 	}
-	return p.visit(ctx, func(disks []disk) (all error) {
+	return p.visit(ctx, func(f *folder, disks []disk) (all error) {
 		for _, d := range disks {
+			if d.err == nil && d.skip == "" {
+				d.err = f.sound(ctx, d.file, false)
+			}
 			if d.err != nil {
 				all = errors.Join(all, fmt.Errorf("disk %s: %w", d.name, d.err))
 			}
@@ -101,8 +107,8 @@ func (p *Point) Look(ctx context.Context) error {
 	})
 }
 
-// visit gives the point's disks to a function, checked as far as can be without reading their data.
-func (p *Point) visit(ctx context.Context, do func([]disk) error) error {
+// visit gives the point's disks to a function.
+func (p *Point) visit(ctx context.Context, do func(*folder, []disk) error) error {
 	f, err := p.files(ctx)
 	if err != nil {
 		return err
@@ -110,15 +116,33 @@ func (p *Point) visit(ctx context.Context, do func([]disk) error) error {
 	defer f.close()
 	v, err := f.config()
 	if err != nil {
+		return fmt.Errorf("%s: %w", p.rel, err)
+	}
+	return do(f, p.disks(f, v))
+}
+
+// sound tells whether a disk can be opened, and read to its end.
+func (f *folder) sound(ctx context.Context, name string, read bool) error {
+	src, err := f.openDisk(ctx, name)
+	if err != nil {
 		return err
 	}
-	disks := p.disks(f, v)
-	for i := range disks {
-		if d := &disks[i]; d.err == nil && d.skip == "" {
-			d.err = f.sound(ctx, d.file)
+	defer src.Close()
+	buf := make([]byte, 1<<20)
+	for e, err := range src.Extents(ctx) {
+		if err != nil {
+			return err
+		}
+		for off := e.Off; read && !e.Zero && off < e.Off+e.Len; off += int64(len(buf)) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if _, err := src.ReadAt(buf[:min(int64(len(buf)), e.Off+e.Len-off)], off); err != nil {
+				return err
+			}
 		}
 	}
-	return do(disks)
+	return nil
 }
 
 // files gives the point's files, unpacked if need be. They are to be closed.

@@ -47,12 +47,6 @@ func (im image) flat() bool {
 	return true
 }
 
-// sound tells whether a disk can be opened.
-func (f *folder) sound(ctx context.Context, name string) error {
-	im, err := f.image(ctx, name)
-	return errors.Join(err, im.close())
-}
-
 // image opens a disk by the name of its descriptor, with all layers below it. What it gives is to be closed, with an error, too.
 func (f *folder) image(ctx context.Context, name string) (im image, err error) {
 	for seen := map[string]bool{}; ; {
@@ -62,8 +56,11 @@ func (f *folder) image(ctx context.Context, name string) (im image, err error) {
 		seen[name] = true
 		l, err := f.layer(ctx, name)
 		im = append(im, l)
+		if err != nil && len(im) > 1 {
+			err = fmt.Errorf("%s: %w", im[0].name, err)
+		}
 		if err != nil {
-			return im, fmt.Errorf("%s: %w", name, err)
+			return im, err
 		}
 		if n := len(im); n > 1 {
 			if err := im[n-2].countsFrom(l); err != nil {
@@ -102,7 +99,7 @@ func (f *folder) layer(ctx context.Context, name string) (l layer, err error) {
 		file, err := f.extent(ctx, path.Dir(name), e)
 		l.files = append(l.files, file)
 		if err != nil {
-			return l, err
+			return l, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return l, nil
@@ -116,6 +113,14 @@ func (f *folder) describe(name string) (*descriptor, error) {
 		return nil, err
 	}
 	defer file.Close()
+	d, err := describe(file, path.Base(name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return d, nil
+}
+
+func describe(file *os.File, name string) (*descriptor, error) {
 	head := make([]byte, sector)
 	n, err := file.ReadAt(head, 0)
 	switch {
@@ -126,7 +131,7 @@ func (f *folder) describe(name string) (*descriptor, error) {
 	case !isDescriptor(head[:n]):
 		return nil, fmt.Errorf("%w: it is no descriptor of a VMDK", ErrDamaged)
 	}
-	text, err := readSmall(file, name, maxDescriptor)
+	text, err := readSmall(file, maxDescriptor)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +150,7 @@ func describeAlone(name string, file *os.File) (*descriptor, error) {
 	if len(d.extents) != 1 || d.extents[0].kind != kindHost {
 		return nil, fmt.Errorf("%w: it names other extents than itself", ErrRefused)
 	}
-	d.extents[0].file = path.Base(name)
+	d.extents[0].file = name
 	return d, nil
 }
 

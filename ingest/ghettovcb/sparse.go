@@ -86,6 +86,7 @@ func short(err error) error {
 const (
 	flagZeros   = 1 << 2
 	flagPacked  = 1 << 16
+	flagMarkers = 1 << 17
 	atEnd       = -1            // as a directory's place: a footer says it
 	footerAhead = 2 * sector    // of the file's end
 	perHost     = 512           // entries of a grain table
@@ -93,7 +94,10 @@ const (
 	maxSectors  = 1<<60/sector - 1
 )
 
+// host reads the header, and the footer that stands in for it. QEMU follows the descriptor inside an extent whose header, the
+// first one, is of no capacity: no such one may come to it.
 func (s *sparse) host(h []byte) error {
+	first := s.number(h, 12)
 	if s.number(h, 56) == atEnd {
 		if _, err := s.file.ReadAt(h, s.size-footerAhead); err != nil || s.size < 2*footerAhead || !bytes.HasPrefix(h, []byte(magicHost)) {
 			return fmt.Errorf("%w: its end is not there: it was cut off", ErrDamaged)
@@ -103,8 +107,13 @@ func (s *sparse) host(h []byte) error {
 	s.perTable = int64(binary.LittleEndian.Uint32(h[44:]))
 	flags := binary.LittleEndian.Uint32(h[8:])
 	s.packed, s.zeros = flags&flagPacked != 0, flags&flagZeros != 0
-	if s.perTable != perHost {
+	switch {
+	case s.capacity != first:
+		return fmt.Errorf("%w: it is of %d sectors, and its footer says %d", ErrDamaged, first, s.capacity)
+	case s.perTable != perHost:
 		return fmt.Errorf("%w: grain tables of %d entries", ErrDamaged, s.perTable)
+	case s.packed && flags&flagMarkers == 0:
+		return fmt.Errorf("%w: its compressed data has no markers", ErrKind)
 	}
 	return nil
 }
