@@ -65,6 +65,9 @@ func TestImportGhettoVCB(t *testing.T) {
 	for disk, data := range want {
 		holds(l, disk, data)
 	}
+	again := l.Path("a-flat.vmdk") // as the guide has it, beside its descriptor
+	l.OK("vbackup", "restore", "-q", "a [b] ü@2026-11-01:scsi0-0", again, "--format", "raw")
+	l.Same(again, want["a [b] ü@2026-11-01T20-03-27Z:scsi0-0"])
 	show := l.OK("vbackup", "show", "a [b] ü@2026-11-02", "--json").Out
 	for _, kept := range []string{"vmx", "a [b] ü.nvram", "scsi0-0.vmdk", "ghettovcb-status=ok", "reason=switch", "imported-from=ghettovcb"} {
 		if !strings.Contains(show, kept) {

@@ -158,6 +158,12 @@ func TestSmuggled(t *testing.T) {
 	}{
 		{"no capacity", "cannot be", number(12, 0)},
 		{"footer", "its end is not there", func(b []byte) { number(12, 0)(b); number(56, 1<<64-1)(b) }},
+		{"footer of another capacity", "its footer says 2048", func(b []byte) {
+			number(56, 1<<64-1)(b)
+			copy(b[len(b)-1024:], b[:512])
+			number(56, 21)(b[len(b)-1024:])
+			number(12, 0)(b)
+		}},
 		{"less capacity", "2047 sectors", number(12, 2047)},
 		{"other extent", "damaged", text(head + "RW 2048 FLAT \"" + secret + "\" 0\n")},
 		{"second extent", "refused", text(head + "RW 2048 SPARSE \"d.vmdk\"\nRW 2048 FLAT \"s.raw\" 0\n")},

@@ -101,6 +101,10 @@ func TestRotated(t *testing.T) {
 	if points[1].id != before.id || points[0].id == before.id {
 		t.Errorf("%s became %s, and the new one is %s", before.id, points[1].id, points[0].id)
 	}
+	handmade.Tool(t, "sed", "-i", "s/^CID=.*/CID=00000007/", filepath.Join(volume, "db/db-1/db.vmdk"))
+	if p := open(t, volume, Options{}).Points[1]; p.id == before.id || !p.Time.Equal(before.Time) {
+		t.Error("a disk that was written to is the same backup")
+	}
 	if want := time.Date(2020, 1, 1, 0, 0, 0, 0, time.Local); !points[0].Time.Equal(want) {
 		t.Errorf("%v", points[0].Time)
 	}

@@ -46,7 +46,9 @@ func (p *Point) Tags() []string {
 }
 
 // In finds the point in a machine's history: the newest complete one that has its ID, else the newest.
-func (p *Point) In(points []*format.Manifest) *format.Manifest { return ingest.Tagged(points, tagID+p.id) }
+func (p *Point) In(points []*format.Manifest) *format.Manifest {
+	return ingest.Tagged(points, tagID+p.id)
+}
 
 // Still tells whether disks that failed when the point was captured would fail again: it reads all that they are made of.
 // The error says why; nil is that one of them would not.
