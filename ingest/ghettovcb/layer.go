@@ -153,28 +153,3 @@ func describeAlone(name string, file *os.File) (*descriptor, error) {
 	d.extents[0].file = name
 	return d, nil
 }
-
-// extent opens an extent, and holds that it is what the descriptor says.
-func (f *folder) extent(ctx context.Context, dir string, e extent) (*os.File, error) {
-	if e.kind == kindZero {
-		return nil, nil
-	}
-	file, err := f.open(path.Join(dir, e.file))
-	if err != nil {
-		return nil, err
-	}
-	if e.sparse() {
-		return file, checkSparse(ctx, file, e)
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return file, err
-	}
-	switch have, want := info.Size(), e.sectors*sector; {
-	case have < want:
-		return file, fmt.Errorf("%s: %w: it has %d bytes of %d: it was cut off", e.file, ErrDamaged, have, want)
-	case have > want:
-		return file, fmt.Errorf("%s: %w: it has %d bytes, and the descriptor knows of %d", e.file, ErrDamaged, have, want)
-	}
-	return file, nil
-}
