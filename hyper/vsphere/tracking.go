@@ -75,3 +75,35 @@ func (m Mark) Since(old Mark) error {
 	}
 	return nil
 }
+
+// stunPrefix begins the names of snapshots that are made for their own sake.
+const stunPrefix = "vbfs-cbt-"
+
+// ResetTracking begins changed block tracking anew: all older marks are worth nothing then. It removes what an earlier one left
+// behind when it was killed.
+func (c *Conn) ResetTracking(ctx context.Context, machine Ref) error {
+	m, err := c.Machine(ctx, machine)
+	if err != nil {
+		return err
+	}
+	for _, s := range m.Ours(stunPrefix) {
+		if err := c.RemoveSnapshot(ctx, s.Ref); err != nil {
+			return err
+		}
+	}
+	for _, to := range []bool{false, true} {
+		if m, err = c.Machine(ctx, machine); err != nil {
+			return err
+		}
+		if err := c.SetTracking(ctx, m, to); err != nil {
+			return err
+		}
+		if m.Power != "poweredOn" {
+			continue
+		}
+		if err := c.Stun(ctx, machine, stunPrefix+"reset"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

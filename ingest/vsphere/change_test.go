@@ -14,7 +14,7 @@ import (
 // Twenty points of a machine to which all happens that happens to machines: every one is the frozen disk.
 func TestTwentyPoints(t *testing.T) {
 	t.Parallel()
-	for _, transport := range []string{vsphere.HTTPS} {
+	for _, transport := range vsphere.Transports {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			twentyPoints(t, transport)
@@ -24,6 +24,9 @@ func TestTwentyPoints(t *testing.T) {
 
 func twentyPoints(t *testing.T, transport string) {
 	l := newLab(t, vsim.Options{MaxAreas: 3, Window: 5 * mib}, twoDisks(7), vsphere.Options{Transport: transport})
+	if transport == vsphere.VDDK {
+		l.o.VDDK = library(l.h)
+	}
 	rng := rand.New(rand.NewPCG(7, 8))
 	events := map[int]func(){
 		3:  func() { l.m.AddDisk(vsim.Disk{Size: 3 * mib, Content: noise(9, mib)}) },

@@ -122,3 +122,31 @@ func TestLeftOut(t *testing.T) {
 		t.Errorf("%s%s", states, warnings)
 	}
 }
+
+// A machine may be reverted to a snapshot that is older than the point: then the numbers of marks come again, and say nothing.
+func TestRevertedBehindThePoint(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, vsim.Options{}, twoDisks(6), vsphere.Options{Transport: vsphere.NFC})
+	rng := rand.New(rand.NewPCG(6, 1))
+	l.capture(ingest.Auto)
+	old := l.m.Snapshot("before the update")
+	l.write(rng, 5)
+	l.capture(ingest.Auto) // with the snapshot
+	l.m.Revert(old)
+	for range 3 {
+		l.m.RemoveSnapshot(l.m.Snapshot("x"))
+	}
+	l.m.RemoveSnapshot(old)
+	l.write(rng, 2)
+	l.o.Transport = vsphere.HTTPS
+	p := l.capture(ingest.Inc)
+	for _, d := range p.Disks {
+		wantFallback(t, p, d.Name, "reverted")
+	}
+	l.write(rng, 2)
+	p = l.capture(ingest.Inc)
+	for _, d := range p.Disks {
+		wantFallback(t, p, d.Name, "")
+	}
+	l.again()
+}

@@ -3,7 +3,6 @@ package vsphere
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -92,7 +91,7 @@ func unpack(r io.Reader, file *os.File, capacity int64) ([]ingest.Extent, error)
 	}
 	for {
 		n, p, err := v.grain()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // itself: one that is wrapped is where it must not be
 			break
 		}
 		if err != nil {

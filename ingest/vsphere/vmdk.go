@@ -175,18 +175,31 @@ func (v *packed) unzip(sector uint64, size int64) (n int64, p []byte, err error)
 	if err != nil {
 		return 0, nil, damaged("grain %d: %w", n, err)
 	}
-	want := min(v.grainSize, v.capacity-n*v.grainSize)
-	got, err := io.ReadFull(z, v.grown)
-	if err == io.ErrUnexpectedEOF && int64(got) >= want { // the last one may be as long as the disk is
-		err = nil
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(z, 1)) // the checksum is behind the last byte
+	got, err := readToEnd(z, v.grown)
+	if want := min(v.grainSize, v.capacity-n*v.grainSize); err == nil && int64(got) < want { // the last one may be as long as the disk is
+		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return 0, nil, damaged("grain %d: %w", n, err)
 	}
 	return n, v.grown, nil
+}
+
+// readToEnd reads all of r into p, up to its end, where zlib checks what it gave.
+func readToEnd(r io.Reader, p []byte) (n int, err error) {
+	for err == nil {
+		var got int
+		if n < len(p) {
+			got, err = r.Read(p[n:])
+			n += got
+		} else if got, err = r.Read(make([]byte, 1)); got > 0 {
+			return n, fmt.Errorf("more than %d bytes", len(p))
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
 }
 
 // complete tells whether all came that was promised.
