@@ -15,6 +15,7 @@ import (
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/vsphere"
 )
 
 var levels = []string{ingest.Auto, ingest.Full, ingest.Inc, ingest.Diff, ingest.Copy}
@@ -59,12 +60,18 @@ disks are captured as they are at one instant, with the guest's file systems fro
 track of changes by a checkpoint for each repository. A machine that is shut off is captured, too, and cannot start meanwhile.
 qmp:PATH is the machine of a QEMU without libvirt, by the socket of its monitor: the same, by dirty bitmaps.
 
+vsphere:PATTERN is machines of the vCenter or ESXi that --server names: a path /DC/vm/folder/NAME, one with * ? [, a folder (all
+below it), a name alone, or an instance UUID. They are read from a snapshot, by VMware's changed block tracking where it is on
+(--enable-cbt switches it on). Transports: vddk, with VMware's library through nbdkit; https, ranges of files, of machines without
+older snapshots; nfc, whole disks.
+
 A point that is far out of its machine's ordinary, as when its files were encrypted, is flagged, with a warning;
 --fail-on-anomaly makes that an exit code of 3.`,
 		Example: `vbackup backup -r /srv/backup /var/lib/libvirt/images/web01.qcow2
 vbackup backup -r /srv/backup --machine db01 vda=/dev/vg0/db01 vdb=/dev/vg0/db01-data --tag reason=upgrade
 vbackup backup -r /srv/backup libvirt:web01 --require-consistency filesystem
 vbackup backup -r /srv/backup libvirt: --all --connect qemu+ssh://root@kvm1/system
+vbackup backup -r /srv/backup vsphere:/DC/vm/prod --server vcenter.example.org --user backup@vsphere.local --enable-cbt
 vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last --fail-on-anomaly`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd.Context(), args) },
@@ -85,13 +92,19 @@ vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitma
 	f.BoolVar(&b.failOdd, "fail-on-anomaly", false, "exit with 3 when a point is out of its machine's ordinary; it is kept")
 	complete(cmd, "level", levels...)
 	f.StringVar(&b.whole.connect, "connect", "", "libvirt at this `URI` (default qemu:///system)")
-	f.BoolVar(&b.whole.all, "all", false, "all domains of libvirt:")
+	f.BoolVar(&b.whole.all, "all", false, "all domains of libvirt:, all machines of vsphere:")
 	f.StringArrayVar(&b.whole.freeze, "freeze-mountpoint", nil, "freeze the guest's file system at `PATH` alone; may be given several times")
 	f.BoolVar(&b.whole.pause, "pause", false, "stop the guest for the instant of capture, in place of freezing its file systems")
 	f.StringVar(&b.whole.consistency, "require-consistency", "", "capture nothing where this `LEVEL` is not reached: application or filesystem")
 	f.StringVar(&b.whole.scratch, "scratch", "", "keep what guests overwrite meanwhile in this `DIR` of the machine's host (default /var/tmp)")
 	complete(cmd, "require-consistency", ingest.Application, ingest.Filesystem)
-	cli.LaterFlags(cmd, []string{"insecure", "by-attribute", "enable-cbt"}, []string{"server", "user", "thumbprint", "transport"})
+	b.whole.vsphere.flags(f)
+	f.StringVar(&b.whole.transport, "transport", "", "read VMware's disks by vddk, https or nfc (default the first of them that can)")
+	f.BoolVar(&b.whole.enableCBT, "enable-cbt", false, "switch changed block tracking on where it is off and the machine has no snapshots")
+	f.StringVar(&b.whole.vddk.LibDir, "vddk-libdir", "", "VMware's library VDDK is in this `DIR`")
+	f.StringVar(&b.whole.vddk.Plugin, "vddk-plugin", "", "nbdkit's plugin for it, a `NAME` or a path (default vddk)")
+	complete(cmd, "transport", vsphere.Transports...)
+	cli.LaterFlags(cmd, []string{"by-attribute"}, nil)
 	return cmd
 }
 
@@ -128,7 +141,7 @@ func (b *backup) plan(ctx context.Context, args []string) ([]machine, error) {
 	if err := b.whole.check(sources); err != nil {
 		return nil, err
 	}
-	sources, err := b.whole.everyone(ctx, sources)
+	sources, err := b.everyone(ctx, sources)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ func examine(ctx context.Context, app *cli.App) error {
 		tool("qemu-nbd", "qemu-utils", "reads and writes qcow2, vmdk, vhdx and vdi"),
 		tool("qemu-img", "qemu-utils", "tells what images stand on"),
 		tool("qemu-storage-daemon", "qemu-system-common", "captures what changed in machines of libvirt that are shut off"),
+		tool("nbdkit", "nbdkit", "with its vddk plugin and VMware's VDDK it reads disks of vSphere that have snapshots; ranges of files need none of it"),
 		library(),
 		daemon(ctx),
 		device("/dev/fuse", os.O_RDWR, "mounts: load the module with modprobe fuse, and run as root or in its group"),

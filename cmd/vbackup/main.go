@@ -15,17 +15,11 @@ func main() {
 }
 
 func commands(app *cli.App) []*cobra.Command {
-	all := []*cobra.Command{
+	return []*cobra.Command{
 		initCommand(app), backupCommand(app), pointsCommand(app), showCommand(app), diffCommand(app), restoreCommand(app),
 		verifyCommand(app), checkCommand(app), rebuildCommand(app), statsCommand(app), dumpCommand(app), keyCommand(app),
 		pruneCommand(app), unlockCommand(app), forgetCommand(app), protectCommand(app), doctorCommand(app),
 		copyCommand(app), repairCommand(app), libvirtCommand(app),
-		importCommand(app),
+		importCommand(app), vsphereCommand(app),
 	}
-	for _, name := range []string{
-		"vsphere",
-	} {
-		all = append(all, cli.LaterCommand(name))
-	}
-	return all
 }

@@ -83,10 +83,8 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 
 // check refuses what cannot be, before the repository is opened.
 func (r *restoring) check(to string) error {
-	for _, scheme := range laterSchemes {
-		if strings.HasPrefix(to, scheme+":") {
-			return cli.Later("the target %s:", scheme)
-		}
+	if strings.HasPrefix(to, "vsphere:") {
+		return cli.Later("the target vsphere:")
 	}
 	if r.format != "" && !slices.Contains([]string{"raw", "qcow2", "vmdk"}, r.format) {
 		return cli.Usage("--format %q is none of raw, qcow2 and vmdk", r.format)

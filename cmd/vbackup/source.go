@@ -17,16 +17,15 @@ type source struct {
 	disk string // of DISK=SOURCE; "" is not said
 	path string // of a file or block device; "" when it is
 	uri  string // of an NBD export
-	host string // libvirt or qmp, which captures a machine whole
+	host string // libvirt, qmp or vsphere, which captures a machine whole
 	name string // of its domain, or the path of its socket
 	skip string // why the disk is left out; "" is: it is not
 }
 
-// Schemes of sources, and those that come later.
+// Schemes of sources.
 var (
-	nbdSchemes   = []string{"nbd", "nbds", "nbd+unix", "nbds+unix"}
-	hostSchemes  = []string{"libvirt", "qmp"}
-	laterSchemes = []string{"vsphere"}
+	nbdSchemes  = []string{"nbd", "nbds", "nbd+unix", "nbds+unix"}
+	hostSchemes = []string{"libvirt", "qmp", "vsphere"}
 )
 
 // parseSource reads [DISK=]SOURCE. What is in front of a = is no disk's name when it has a slash or a colon in it:
@@ -43,8 +42,6 @@ func parseSource(arg string) (s source, err error) {
 	switch {
 	case rest == "":
 		return s, cli.Usage("a source is empty")
-	case slices.Contains(laterSchemes, scheme):
-		return s, cli.Later("the source %s:", scheme)
 	case slices.Contains(nbdSchemes, scheme):
 		s.uri = rest
 		_, err = s.export()

@@ -6,8 +6,10 @@ import (
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
 	monitor "vbfs/hyper/qmp"
+	vmware "vbfs/hyper/vsphere"
 	"vbfs/ingest/libvirt"
 	"vbfs/ingest/qmp"
+	"vbfs/ingest/vsphere"
 )
 
 // waysIn are the ways out of what keeps a machine's hypervisor from us, with the exit code.
@@ -29,6 +31,24 @@ var waysIn = []struct {
 	{libvirt.ErrScratch, cli.Failed, "make room there, or name another directory with --scratch: nothing is lost"},
 	{libvirt.ErrConsistency, cli.Failed, "see to the guest's agent, or be content with less than --require-consistency asks"},
 	{libvirt.ErrRights, cli.Failed, "run as root"},
+	{vmware.ErrThumbprint, cli.Failed, "if the server's certificate was renewed on purpose, give its new thumbprint with --thumbprint; else somebody stands between"},
+	{vmware.ErrCertificate, cli.Failed, "if the server's own console shows that thumbprint, give it with --thumbprint; or name its authority's certificate by SSL_CERT_FILE"},
+	{vmware.ErrUnreachable, cli.Failed, "see that --server is right, and that it can be reached on port 443 from here"},
+	{vmware.ErrLogin, cli.NoPassword, "see that --user is right, and the password: " + cli.ServerPasswordHint},
+	{vmware.ErrPrivilege, cli.Failed, "give the account a role with these privileges, on the machine, its datastores, and what they stand in"},
+	{vmware.ErrNoMachine, cli.NotFound, "list what there is with: vbackup vsphere ls"},
+	{vmware.ErrAmbiguous, cli.Failed, "give its instance UUID, which is listed by: vbackup vsphere ls"},
+	{vmware.ErrNoNBDKit, cli.Failed, "install nbdkit and its vddk plugin (nbdkit-vddk-plugin, nbdkit-plugin-vddk; --vddk-plugin names one elsewhere), or take --transport https"},
+	{vmware.ErrNoVDDK, cli.Failed, "unpack VMware's VDDK and name its directory with --vddk-libdir, or take --transport https"},
+	{vmware.ErrSnapshots, cli.Failed, "remove the snapshots in the vSphere client, and try again"},
+	{vmware.ErrUntracked, cli.Failed, "leave it as it is: without tracking, backups read everything"},
+	{vmware.ErrLicense, cli.Failed, "a host with a free licence has no backup interface: use one with a licence"},
+	{vsphere.ErrBusy, cli.Locked, "try again when that has ended"},
+	{vmware.ErrBusy, cli.Locked, "try again when that has ended"},
+	{vmware.ErrQuiesce, cli.Failed, "see to VMware Tools in the guest, or be content with less than --require-consistency asks"},
+	{vsphere.ErrNotHeld, cli.Failed, "back the machine up again when that program is at rest"},
+	{vsphere.ErrUnfit, cli.Failed, "see to that in the vSphere client, or leave the machine out"},
+	{vsphere.ErrTransport, cli.Failed, "take another --transport: vddk reads all disks, nfc whole ones"},
 }
 
 // wayIn says what to do about an error of a hypervisor.

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
+	vmware "vbfs/hyper/vsphere"
 	"vbfs/index"
 	"vbfs/ingest"
 	"vbfs/ingest/libvirt"
 	"vbfs/ingest/qmp"
+	"vbfs/ingest/vsphere"
 )
 
 // A wholeness is how machines are captured whole, by what has control of them.
@@ -21,6 +25,11 @@ type wholeness struct {
 	pause       bool
 	consistency string
 	scratch     string
+
+	vsphere   vsphereServer
+	transport string
+	enableCBT bool
+	vddk      vmware.VDDKOptions
 
 	conn *hyper.Conn // made when it is needed first
 }
@@ -40,19 +49,51 @@ func (w *wholeness) check(sources []source) error {
 			return cli.Usage("qmp: needs the path of a QMP socket, as in qmp:/run/web01.qmp")
 		case s.host == "libvirt" && s.name == "" && !w.all:
 			return cli.Usage("libvirt: needs a domain, as in libvirt:web01, or --all")
-		case s.host == "libvirt" && s.name != "" && w.all:
-			return cli.Usage("%s names a domain, and --all means all of them: say libvirt: with it", s)
+		case s.host == "vsphere" && s.name == "" && !w.all:
+			return cli.Usage("vsphere: needs a machine, as in vsphere:/DC/vm/web01, or --all")
+		case (s.host == "libvirt" || s.host == "vsphere") && s.name != "" && w.all:
+			return cli.Usage("%s names a machine, and --all means all of them: say %s: with it", s, s.host)
+		case s.host == "vsphere" && (w.freeze != nil || w.pause):
+			return cli.Usage("%s: VMware Tools hold the guest still, or nothing does: --freeze-mountpoint and --pause are for libvirt", s)
+		case s.host == "vsphere":
+			if err := w.vsphere.check(); err != nil {
+				return err
+			}
 		}
 	}
-	if w.all && !slices.ContainsFunc(sources, func(s source) bool { return s.host == "libvirt" }) {
-		return cli.Usage("--all is of hypervisors: say libvirt: with it")
+	if w.all && !slices.ContainsFunc(sources, func(s source) bool { return s.host == "libvirt" || s.host == "vsphere" }) {
+		return cli.Usage("--all is of hypervisors: say libvirt: or vsphere: with it")
+	}
+	return w.checkVMware(sources)
+}
+
+// checkVMware refuses flags that nobody would heed.
+func (w *wholeness) checkVMware(sources []source) error {
+	if w.transport != "" && !slices.Contains(vsphere.Transports, w.transport) {
+		return cli.Usage("--transport %q is none of %s", w.transport, strings.Join(vsphere.Transports, ", "))
+	}
+	used := w.vsphere.host != "" || w.vsphere.user != "" || w.vsphere.thumbprint != "" || w.vsphere.insecure || w.transport != "" || w.enableCBT ||
+		w.vddk != vmware.VDDKOptions{}
+	if used && !slices.ContainsFunc(sources, func(s source) bool { return s.host == "vsphere" }) {
+		return cli.Usage("--server, --user, --thumbprint, --insecure, --transport, --enable-cbt and --vddk-… are for sources vsphere: alone")
 	}
 	return nil
 }
 
-// everyone puts all domains in the place of a libvirt: that names none.
-func (w *wholeness) everyone(ctx context.Context, sources []source) (out []source, err error) {
+// everyone puts all domains in the place of a libvirt: that names none, and machines in that of a vsphere: with a pattern.
+func (b *backup) everyone(ctx context.Context, sources []source) (out []source, err error) {
+	w := &b.whole
 	for _, s := range sources {
+		if s.host == "vsphere" {
+			found, err := w.vsphere.find(ctx, b.app, cmp.Or(s.name, "/"))
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range found {
+				out = append(out, source{host: s.host, name: m.Path})
+			}
+			continue
+		}
 		if s.host != "libvirt" || s.name != "" {
 			out = append(out, s)
 			continue
@@ -87,6 +128,7 @@ func (w *wholeness) close() {
 	if w.conn != nil {
 		w.conn.Close() // nothing is under way
 	}
+	w.vsphere.close()
 }
 
 // meet asks what has control of a machine for it: then its name is known, and how it is held still.
@@ -104,6 +146,8 @@ func (b *backup) meet(ctx context.Context, m *machine) error {
 		m.source, name, err = b.domain(ctx, m.whole.name, state)
 	case "qmp":
 		m.source, name, err = b.monitor(ctx, m.whole.name, state)
+	case "vsphere":
+		m.source, name, err = b.vmware(ctx, m.whole.name, state)
 	}
 	if err != nil {
 		return err
@@ -139,6 +183,22 @@ func (b *backup) monitor(ctx context.Context, socket, state string) (ingest.Mach
 	}
 	name, err := m.Name(ctx)
 	return m, name, err
+}
+
+// vmware meets a machine of vSphere, by its path.
+func (b *backup) vmware(ctx context.Context, path, state string) (ingest.Machine, string, error) {
+	w := &b.whole
+	found, err := w.vsphere.find(ctx, b.app, path)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(found) > 1 {
+		return nil, "", fmt.Errorf("%w by %s", vmware.ErrAmbiguous, path)
+	}
+	return vsphere.New(w.vsphere.conn, found[0].Ref, vsphere.Options{
+		Transport: w.transport, Quiesce: true, Consistency: w.consistency, EnableCBT: w.enableCBT, State: state, Scratch: w.scratch,
+		Skip: b.skip, VDDK: w.vddk,
+	}), found[0].Name, nil
 }
 
 // A rehearser is a machine that tells what would be done with it.
