@@ -28,6 +28,10 @@ func TestStorageDaemon(t *testing.T) {
 	h.run("qemu-storage-daemon", append(args,
 		"--blockdev", "driver=qcow2,node-name=n-disk,file.driver=file,file.filename="+d.path,
 		"--export", "type=fuse,id=web01-root,node-name=n-disk,writable=on,mountpoint="+mount)...)
+	t.Cleanup(func() {
+		h.kill()
+		h.tool("umount", mount)
+	})
 	guest, err := os.OpenFile(mount, os.O_RDWR, 0)
 	h.must(err)
 	defer guest.Close()
