@@ -6,8 +6,9 @@
 //	      |          |       |       |
 //	 ingest/libvirt  restore/libvirt  guest/part  nbdsrv/proto   one package for each source and target
 //	 ingest/qmp          |
-//	 ingest/ghettovcb
-//	 ingest/virtnbd  hyper/libvirt  hyper/qmp  hyper/qemu        control of hypervisors and of QEMU's tools
+//	 ingest/ghettovcb    |
+//	 ingest/vsphere      |
+//	 ingest/virtnbd  hyper/libvirt  hyper/vsphere  hyper/qmp  hyper/qemu        control of hypervisors and of QEMU's tools
 //	 ingest/file
 //	 ingest/nbd      libnbd
 //	      |
