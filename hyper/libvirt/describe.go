@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,9 @@ type Description struct {
 
 	// Agent tells that the guest's agent has its channel open.
 	Agent bool
+
+	// IOThreads tells that threads of their own serve some of the disks.
+	IOThreads bool
 }
 
 // agentChannel is the name by which libvirt knows the channel to the guest's agent.
@@ -43,6 +47,7 @@ func describe(text string) (*Description, error) {
 	if dom.Devices == nil {
 		return out, nil
 	}
+	out.IOThreads = threaded(dom.Devices)
 	for i := range dom.Devices.Disks {
 		out.Disks = append(out.Disks, disk(&dom.Devices.Disks[i]))
 	}
@@ -52,6 +57,15 @@ func describe(text string) (*Description, error) {
 		}
 	}
 	return out, nil
+}
+
+// threaded tells whether a disk, or a controller of disks, is given to an iothread.
+func threaded(d *xml.DomainDeviceList) bool {
+	return slices.ContainsFunc(d.Disks, func(d xml.DomainDisk) bool {
+		return d.Driver != nil && (d.Driver.IOThread != nil || d.Driver.IOThreads != nil)
+	}) || slices.ContainsFunc(d.Controllers, func(c xml.DomainController) bool {
+		return c.Driver != nil && (c.Driver.IOThread != 0 || c.Driver.IOThreads != nil)
+	})
 }
 
 // uid reads the user of a label like +64055:+64055; names are not looked up, for they may be another host's.

@@ -16,6 +16,9 @@ var (
 	// ErrEnded: the backup job ended before all was read.
 	ErrEnded = errors.New("the backup job ended early")
 
+	// ErrIOThreads: QEMU would end, and the machine with it, when the backup job's NBD server is left.
+	ErrIOThreads = errors.New("its QEMU does not outlive a backup of disks that iothreads serve (fixed in QEMU 9.0)")
+
 	// ErrRights: the domain's QEMU and we cannot share files.
 	ErrRights = errors.New("not enough rights")
 )

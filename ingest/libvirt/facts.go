@@ -17,6 +17,9 @@ func (h *hold) facts(ctx context.Context) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.outlives(ctx, d.IOThreads); err != nil {
+		return nil, err
+	}
 	h.agent, h.uid = d.Agent, d.UID
 	f := &facts{uuid: h.dom.UUID(), disks: d.Disks, sizes: map[string]int64{}, origins: map[string]string{}, inside: map[string]bool{}, bitmaps: map[string][]string{}}
 	if f.checkpoints, err = h.dom.Checkpoints(ctx); err != nil {
