@@ -155,8 +155,23 @@ func (v *VDDK) start(ctx context.Context, program string, args []string, passwor
 // URI is the NBD URI of the disk.
 func (v *VDDK) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(v.socket) }
 
+// saidTime is how long what nbdkit wrote before it answered may be on its way to us.
+const saidTime = 500 * time.Millisecond
+
 // Said is what nbdkit and the library said went wrong, last; "" is nothing.
-func (v *VDDK) Said() string { return said(v.process.stderr.all()) }
+func (v *VDDK) Said() string {
+	for end := time.Now().Add(saidTime); ; time.Sleep(5 * time.Millisecond) {
+		s := said(v.process.stderr.all())
+		select {
+		case <-v.process.ended: // its last words are here
+			return said(v.process.stderr.all())
+		default:
+		}
+		if s != "" || time.Now().After(end) {
+			return s
+		}
+	}
+}
 
 // stopTime bounds how long nbdkit may take to end: the library closes the disk.
 const stopTime = 30 * time.Second

@@ -28,7 +28,8 @@ func (t *taking) openVDDK(ctx context.Context, d vsphere.Disk) (ingest.Source, e
 	// One request is of 512 KiB at most: through vCenter the library has buffers for 2 MiB.
 	src, err := nbd.Open(ctx, v.URI(), nbd.Options{Timeout: libraryTime})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("transport vddk: %w", saying(v, err)), v.Close())
+		end := v.Close() // then all that it said is here
+		return nil, errors.Join(fmt.Errorf("transport vddk: %w", saying(v, err)), end)
 	}
 	l := &library{src, v}
 	if src.Size() != d.Capacity {
