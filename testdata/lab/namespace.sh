@@ -2,9 +2,10 @@
 # inner half to end, and then leaves nothing behind. It runs in a session of its own, so that no signal of a terminal ends it.
 set -eu
 dir=$1
-# What other tests have mounted is none of ours, and a copy of it here would keep them from letting go of it.
-findmnt --list --noheadings --output TARGET | tac | while IFS= read -r mounted; do
-	case $mounted in "${TMPDIR:-/tmp}"/*) umount --lazy "$mounted" || true ;; esac
+# What other tests have mounted is none of ours, and a copy of it here would keep them from letting go of it: of a loop device, or
+# of a file system in user space. A tmpfs can stay, and may be meant for the lab.
+findmnt --list --noheadings --output FSTYPE,TARGET | tac | while read -r kind mounted; do
+	case $kind:$mounted in tmpfs:*) ;; *:"${TMPDIR:-/tmp}"/*) umount --lazy "$mounted" || true ;; esac
 done
 bind() {
 	mkdir -p "$dir/$1"
