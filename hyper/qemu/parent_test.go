@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(s.process.cmd.Process.Pid, s.Socket())
+	fmt.Println(s.process.PID(), s.Socket())
 	select {}
 }
 

@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -228,20 +227,8 @@ func TestServeOfWhatCannotBe(t *testing.T) {
 func TestServerThatDied(t *testing.T) {
 	t.Parallel()
 	s := serve(t, create(t, "disk", Raw), ServeOptions{})
-	s.process.kill()
+	s.process.Kill()
 	if err := s.Close(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("Close: %v", err)
-	}
-}
-
-func TestTail(t *testing.T) {
-	t.Parallel()
-	var last tail
-	for range 3 {
-		last.Write(bytes.Repeat([]byte("a"), tailSize))
-		last.Write([]byte("end"))
-	}
-	if len(last.bytes) != tailSize || !bytes.HasSuffix(last.bytes, []byte("aend")) {
-		t.Errorf("%d bytes", len(last.bytes))
 	}
 }

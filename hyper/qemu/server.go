@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"vbfs/hyper/process"
 )
 
 // ServeOptions say how an image is served.
@@ -54,7 +56,7 @@ const (
 type Server struct {
 	tool        string
 	socket      string
-	process     *process
+	process     *process.Process
 	stopTimeout time.Duration
 }
 
@@ -150,7 +152,7 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 		defer key.Close()
 		cmd.ExtraFiles = []*os.File{key}
 	}
-	if s.process, err = startProcess(cmd, opts.orphaned()); err != nil {
+	if s.process, err = process.Start(cmd, opts.orphaned(), stderrSize); err != nil {
 		return err
 	}
 	tick := time.NewTicker(2 * time.Millisecond) // it takes about 15 ms
@@ -161,11 +163,11 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 		}
 		select {
 		case <-tick.C:
-		case <-s.process.ended:
-			return s.process.failure()
+		case <-s.process.Ended:
+			return failure(s.process)
 		case <-ctx.Done():
-			s.process.kill()
-			return toolError(context.Cause(ctx), s.process.stderr.bytes)
+			s.process.Kill()
+			return toolError(context.Cause(ctx), s.process.Stderr())
 		}
 	}
 }

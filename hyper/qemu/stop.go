@@ -14,10 +14,10 @@ import (
 func (s *Server) Close() error {
 	defer os.RemoveAll(filepath.Dir(s.socket))
 	if !s.terminate() {
-		s.process.kill()
+		s.process.Kill()
 		return fmt.Errorf("stop %s: %w after %v", s.tool, ErrKilled, s.stopTimeout)
 	}
-	if err := s.process.failure(); !errors.Is(err, errEndedWell) {
+	if err := failure(s.process); !errors.Is(err, errEndedWell) {
 		return fmt.Errorf("stop %s: %w", s.tool, err)
 	}
 	return nil
@@ -29,9 +29,9 @@ func (s *Server) terminate() bool {
 	defer again.Stop()
 	timeout := time.After(s.stopTimeout)
 	for {
-		s.process.signal(syscall.SIGTERM)
+		s.process.Signal(syscall.SIGTERM)
 		select {
-		case <-s.process.ended:
+		case <-s.process.Ended:
 			return true
 		case <-again.C:
 		case <-timeout:

@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"vbfs/hyper/process"
 )
 
 // VDDKOptions say how disks are read with VMware's library.
@@ -72,7 +75,7 @@ func in(dir string) string {
 // A VDDK is an nbdkit at work, which offers one disk of a snapshot over NBD, read-only.
 type VDDK struct {
 	socket  string
-	process *process
+	process *process.Process
 }
 
 // ServeVDDK starts nbdkit for a disk of a snapshot: file is its descriptor as the snapshot's configuration has it. It listens then;
@@ -127,7 +130,7 @@ func (v *VDDK) start(ctx context.Context, program string, args []string, passwor
 		hand.WriteString(password + "\n")
 		hand.Close()
 	}()
-	if v.process, err = startProcess(cmd); err != nil {
+	if v.process, err = process.Start(cmd, syscall.SIGTERM, stderrSize); err != nil {
 		hand.Close()
 		return err
 	}
@@ -140,13 +143,13 @@ func (v *VDDK) start(ctx context.Context, program string, args []string, passwor
 		}
 		select {
 		case <-tick.C:
-		case <-v.process.ended:
-			return v.process.failure()
+		case <-v.process.Ended:
+			return v.failure()
 		case <-end:
-			v.process.kill()
+			v.process.Kill()
 			return fmt.Errorf("%w: it does not listen within %v: %s", ErrTimeout, limit, v.Said())
 		case <-ctx.Done():
-			v.process.kill()
+			v.process.Kill()
 			return context.Cause(ctx)
 		}
 	}
@@ -161,10 +164,10 @@ const saidTime = 500 * time.Millisecond
 // Said is what nbdkit and the library said went wrong, last; "" is nothing.
 func (v *VDDK) Said() string {
 	for end := time.Now().Add(saidTime); ; time.Sleep(5 * time.Millisecond) {
-		s := said(v.process.stderr.all())
+		s := said(v.process.Stderr())
 		select {
-		case <-v.process.ended: // its last words are here
-			return said(v.process.stderr.all())
+		case <-v.process.Ended: // its last words are here
+			return said(v.process.Stderr())
 		default:
 		}
 		if s != "" || time.Now().After(end) {
@@ -179,14 +182,29 @@ const stopTime = 30 * time.Second
 // Close ends nbdkit.
 func (v *VDDK) Close() error {
 	defer os.RemoveAll(filepath.Dir(v.socket))
-	v.process.interrupt()
+	v.process.Signal(syscall.SIGTERM)
 	select {
-	case <-v.process.ended:
+	case <-v.process.Ended:
 		return nil
 	case <-time.After(stopTime):
-		v.process.kill()
+		v.process.Kill()
 		return fmt.Errorf("nbdkit did not end within %v and was killed: %s", stopTime, v.Said())
 	}
+}
+
+// stderrSize is how much is kept of what nbdkit says, bytes.
+const stderrSize = 8 << 10
+
+// failure is how nbdkit, which is gone, ended, with what it said.
+func (v *VDDK) failure() error {
+	err := v.process.Err()
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	if s := said(v.process.Stderr()); s != "" {
+		return fmt.Errorf("%w: %s", err, s)
+	}
+	return err
 }
 
 // said picks the errors out of what was said, the last few of them; without one it is the last line.
