@@ -1,6 +1,7 @@
 package format
 
 import (
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -183,6 +184,16 @@ func (m *Manifest) Disk(name string) (*Disk, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Fact finds a fact of the machine's hypervisor by its kind, "" for none.
+func (m *Manifest) Fact(kind string) string {
+	for _, h := range m.Hypervisor {
+		if value, ok := strings.CutPrefix(h, kind+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // Only gives the disk that is meant when none is named: the point's only one, but for those that were left out on purpose.

@@ -106,7 +106,7 @@ func (f *facts) since(p *planned, w ingest.Wish) (since, why string) {
 	case w.Base == nil:
 		return "", "no complete point has a checkpoint of its own"
 	}
-	if was := fact(w.Base, domainFact); was != f.uuid {
+	if was := w.Base.Fact(domainFact); was != f.uuid {
 		return "", fmt.Sprintf("point %s is of another domain, of UUID %s", w.Base.Name, was)
 	}
 	name := mark(w.Repository, w.Base.Point)
@@ -141,7 +141,7 @@ func (f *facts) watched(target string, base *format.Manifest, name string) strin
 	switch {
 	case i < 0:
 		return fmt.Sprintf("checkpoint %s is not there any more", name)
-	case fact(base, checkpointFact) != strconv.FormatInt(f.checkpoints[i].Created.Unix(), 10):
+	case base.Fact(checkpointFact) != strconv.FormatInt(f.checkpoints[i].Created.Unix(), 10):
 		return fmt.Sprintf("checkpoint %s is another one of that name", name)
 	case !slices.Contains(f.checkpoints[i].Disks, target):
 		return fmt.Sprintf("checkpoint %s has no bitmap of the disk", name)
@@ -194,13 +194,3 @@ const (
 	domainFact     = "libvirt-domain"
 	checkpointFact = "libvirt-checkpoint-time" // seconds since 1970, by the host's clock
 )
-
-// fact reads one of a point's facts of its hypervisor.
-func fact(p *format.Manifest, name string) string {
-	for _, h := range p.Hypervisor {
-		if v, ok := strings.CutPrefix(h, name+"="); ok {
-			return v
-		}
-	}
-	return ""
-}

@@ -44,7 +44,7 @@ func (d *disk) doubt(w ingest.Wish, f facts) string {
 		return fmt.Sprintf("point %s does not have the disk", w.Base.Name)
 	}
 	b := &w.Base.Disks[i]
-	switch uuid := fact(w.Base, factUUID); {
+	switch uuid := w.Base.Fact(factUUID); {
 	case uuid != f.uuid:
 		return fmt.Sprintf("the machine's UUID was %q at point %s and is %q", uuid, w.Base.Name, f.uuid)
 	case b.Tracking != mark(w.Repository, w.Base.Point):
@@ -56,7 +56,7 @@ func (d *disk) doubt(w ingest.Wish, f facts) string {
 	case len(d.node.Image.Snapshots) > 0:
 		return fmt.Sprintf("there is a snapshot inside the image (%s), and it may have been gone back to", d.node.Image.Snapshots[0].Name)
 	}
-	return d.distrust(bitmap(b.Tracking, d.name), fact(w.Base, factProcess), f)
+	return d.distrust(bitmap(b.Tracking, d.name), w.Base.Fact(factProcess), f)
 }
 
 // distrust says what is wrong with a mark's bitmap, or "". process is that in which it began.

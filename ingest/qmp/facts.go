@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"vbfs/hyper/qmp"
-	"vbfs/index/format"
 )
 
 // Facts that a point records of its machine, as KIND=VALUE.
@@ -63,14 +61,4 @@ func (f facts) list() []string {
 		out = append(out, factProcess+"="+p)
 	}
 	return out
-}
-
-// fact finds what a point recorded, or "".
-func fact(p *format.Manifest, kind string) string {
-	for _, h := range p.Hypervisor {
-		if value, ok := strings.CutPrefix(h, kind+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

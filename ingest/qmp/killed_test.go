@@ -158,7 +158,7 @@ func TestRunUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	y.why(p, "vda", "")
-	if got := fact(p, factProcess); got == "" || got != fact(first, factProcess) {
+	if got := p.Fact(factProcess); got == "" || got != first.Fact(factProcess) {
 		t.Errorf("%q", p.Hypervisor)
 	}
 	y.c, err = qmp.Dial(t.Context(), y.dir+"/t", qmp.Options{})

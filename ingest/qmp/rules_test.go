@@ -78,7 +78,7 @@ func TestRules(t *testing.T) {
 	if b := record(t, p, "scsi1").Bus; b != "scsi" {
 		t.Errorf("%q", b)
 	}
-	if fact(p, factUUID) != "6f1c7ab6-3b0c-4a8e-9f5e-0123456789ab" || !strings.HasPrefix(fact(p, factVersion), "7.") || fact(p, factSocket) != h.monitor() {
+	if p.Fact(factUUID) != "6f1c7ab6-3b0c-4a8e-9f5e-0123456789ab" || !strings.HasPrefix(p.Fact(factVersion), "7.") || p.Fact(factSocket) != h.monitor() {
 		t.Errorf("%q", p.Hypervisor)
 	}
 	testConfigs(t, p.Configs)

@@ -110,10 +110,10 @@ func (t *taking) doubt(d vsphere.Disk, now vsphere.Mark) string {
 	if base == nil {
 		return "no point of the machine has a change mark to count from"
 	}
-	if id := fact(base, "vsphere-instance"); id != t.m.UUID {
+	if id := base.Fact("vsphere-instance"); id != t.m.UUID {
 		return fmt.Sprintf("point %s is of another machine, with instance UUID %s", base.Name, id)
 	}
-	if n := fact(base, "vsphere-snapshots"); n != "0" {
+	if n := base.Fact("vsphere-snapshots"); n != "0" {
 		return fmt.Sprintf("at point %s the machine had snapshots of others (%s), to which it may have been reverted since", base.Name, n)
 	}
 	if d.UUID == "" {

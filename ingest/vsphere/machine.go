@@ -2,7 +2,6 @@ package vsphere
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"vbfs/hyper/vsphere"
@@ -68,7 +67,7 @@ func New(conn *vsphere.Conn, ref vsphere.Ref, o Options) *Machine {
 // Base chooses the newest complete point that has a change mark; for Diff the newest full one. A copy has none.
 func (m *Machine) Base(points []*format.Manifest, level string) *format.Manifest {
 	for _, p := range slices.Backward(points) {
-		if p.Done == ingest.Copy || level == ingest.Diff && p.Done != ingest.Full || fact(p, "vsphere-instance") == "" {
+		if p.Done == ingest.Copy || level == ingest.Diff && p.Done != ingest.Full || p.Fact("vsphere-instance") == "" {
 			continue
 		}
 		for i := range p.Disks {
@@ -78,14 +77,4 @@ func (m *Machine) Base(points []*format.Manifest, level string) *format.Manifest
 		}
 	}
 	return nil
-}
-
-// fact finds what a point recorded of its hypervisor, "" is nothing.
-func fact(p *format.Manifest, key string) string {
-	for _, f := range p.Hypervisor {
-		if k, v, ok := strings.Cut(f, "="); ok && k == key {
-			return v
-		}
-	}
-	return ""
 }
