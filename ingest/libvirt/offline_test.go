@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"vbfs/hyper/libvirt"
 	"vbfs/index/format"
@@ -214,22 +215,38 @@ func TestOfflineLock(t *testing.T) {
 	must(t, letGo(t.Context(), s))
 	b.dom.Virsh("destroy")
 
-	io := exec.Command("qemu-io", "-f", "qcow2", b.image("vda"))
-	in, err := io.StdinPipe()
-	must(t, err)
-	must(t, io.Start())
-	for {
-		if out, _ := exec.Command("qemu-img", "info", b.image("vda")).CombinedOutput(); strings.Contains(string(out), "lock") {
-			break
-		}
-	}
+	letGoOf := occupy(t, b.image("vda"))
 	p, err := b.run("inc")
 	if err == nil || !strings.Contains(err.Error(), "disk vda: open: lock image") || !strings.Contains(err.Error(), "in use by another process") || p.Disks[0].State != format.DiskFailed {
 		t.Errorf("another writes to the disk: %v", err)
 	}
-	in.Close()
-	io.Wait()
+	letGoOf()
 	b.take("inc")
+}
+
+// occupy keeps an image open for writing as another program would, and gives what ends that. A QEMU that is about to end may have it
+// for a moment still.
+func occupy(t *testing.T, image string) (end func()) {
+	t.Helper()
+	for range 100 {
+		cmd := exec.Command("qemu-io", "-f", "qcow2", image)
+		in, err := cmd.StdinPipe()
+		must(t, err)
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		end := func() {
+			in.Close()
+			cmd.Wait()
+		}
+		if _, err := out.Read(make([]byte, 1)); err == nil { // its prompt
+			return end
+		}
+		end()
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("%s cannot be opened for writing", image)
+	return nil
 }
 
 const secretXML = `<secret ephemeral="no" private="PRIVATE"><uuid>UUID</uuid><usage type="volume"><volume>/IMAGE</volume></usage></secret>`
