@@ -13,6 +13,7 @@ import (
 	"vbfs/index/format"
 	"vbfs/restore"
 	"vbfs/restore/libvirt"
+	vm "vbfs/restore/machine"
 )
 
 // libvirt restores a machine, or one disk of it.
@@ -31,14 +32,14 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 	defer conn.Close()
 	o := libvirt.Options{
 		Name: r.machine.name, Storage: r.machine.storage, Format: r.format, IDs: r.machine.ids(), Delta: r.machine.delta,
-		Verify: r.verify, Progress: new(libvirt.Progress),
+		Verify: r.verify, Progress: new(vm.Progress),
 	}
 	bring := libvirt.New
 	if r.overwrite {
 		bring = libvirt.Over
 	}
 	start := time.Now()
-	var made *libvirt.Result
+	var made *vm.Result
 	err = r.app.During(r.work(m, o.Progress), func() (err error) {
 		made, err = bring(ctx, conn, m, o)
 		return err
@@ -53,8 +54,8 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 }
 
 // machineOf opens the images of a point, or one of them.
-func machineOf(ctx context.Context, repo *index.Repository, p *format.Manifest, disk string) (m libvirt.Machine, err error) {
-	m = libvirt.Machine{Repository: repo.ID(), Point: p, Alone: disk != ""}
+func machineOf(ctx context.Context, repo *index.Repository, p *format.Manifest, disk string) (m vm.Machine, err error) {
+	m = vm.Machine{Repository: repo.ID(), Point: p, Alone: disk != ""}
 	for i := range p.Disks {
 		d := &p.Disks[i]
 		if disk != "" && d.Name != disk || disk == "" && !d.HasImage() {
@@ -68,7 +69,7 @@ func machineOf(ctx context.Context, repo *index.Repository, p *format.Manifest, 
 		if err != nil {
 			return m, err
 		}
-		m.Disks = append(m.Disks, libvirt.Disk{Record: d, Image: img, Amount: amount})
+		m.Disks = append(m.Disks, vm.Disk{Record: d, Image: img, Amount: amount})
 	}
 	if disk != "" && len(m.Disks) == 0 {
 		_, err := repo.Image(p, disk) // which says that there is none
@@ -78,7 +79,7 @@ func machineOf(ctx context.Context, repo *index.Repository, p *format.Manifest, 
 }
 
 // work is the bytes of data to be written, and of all to be read back.
-func (r *restoring) work(m libvirt.Machine, p *libvirt.Progress) cli.Work {
+func (r *restoring) work(m vm.Machine, p *vm.Progress) cli.Work {
 	total := int64(0)
 	for _, d := range m.Disks {
 		total += d.Amount.Data
@@ -102,7 +103,7 @@ func (r *restoring) missing(ctx context.Context, p *format.Manifest, disk string
 	return cli.Told(cli.Partly)
 }
 
-func (r *restoring) machineSummary(p *format.Manifest, made *libvirt.Result, took time.Duration) error {
+func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, took time.Duration) error {
 	for _, n := range made.Notes {
 		r.app.Warn("%s: %s", made.Name, n)
 	}
@@ -142,7 +143,7 @@ type restoredDisk struct {
 	Written int64  `json:"written_bytes"`
 }
 
-func restoredLineOf(p *format.Manifest, made *libvirt.Result, verified bool, took time.Duration) restoredLine {
+func restoredLineOf(p *format.Manifest, made *vm.Result, verified bool, took time.Duration) restoredLine {
 	l := restoredLine{Type: "summary", Point: p.Point.String(), Domain: made.Name, UUID: made.UUID, Verified: verified,
 		Seconds: took.Seconds(), Warnings: made.Notes}
 	for _, d := range made.Disks {
@@ -156,14 +157,14 @@ var machineWaysOut = []struct {
 	err  error
 	hint string
 }{
-	{libvirt.ErrHalf, "restore it again before the machine is started"},
-	{libvirt.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET; machines of other hypervisors become libvirt's in a later release"},
-	{libvirt.ErrDomainExists, "give another one with --name, leave --keep-ids out, or put the machine that is there back with --overwrite"},
-	{libvirt.ErrRuns, "shut it down first, with: virsh shutdown; or make another machine with --name and --storage"},
-	{libvirt.ErrSnapshots, "or make another machine of the point with --name and --storage"},
-	{libvirt.ErrOther, "restore a new machine with --name and --storage, or that disk to a file"},
+	{vm.ErrHalf, "restore it again before the machine is started"},
+	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET; machines of other hypervisors become libvirt's in a later release"},
+	{vm.ErrExists, "give another one with --name, leave --keep-ids out, or put the machine that is there back with --overwrite"},
+	{vm.ErrRuns, "shut it down first, with: virsh shutdown; or make another machine with --name and --storage"},
+	{vm.ErrSnapshots, "or make another machine of the point with --name and --storage"},
+	{vm.ErrOther, "restore a new machine with --name and --storage, or that disk to a file"},
 	{libvirt.ErrRemote, "run vbackup on that host, with the repository within reach, or restore disks to an NBD server there"},
-	{libvirt.ErrNoStorage, "name a directory that exists, as in --storage /var/lib/libvirt/images, or an active pool of type dir, fs or netfs"},
+	{vm.ErrNoStorage, "name a directory that exists, as in --storage /var/lib/libvirt/images, or an active pool of type dir, fs or netfs"},
 	{qemu.ErrInUse, "shut down the machine that has it"},
 	{restore.ErrExists, "take another --name or --storage: files that are there are never replaced by a new machine's"},
 	{restore.ErrNoSpace, "make room there, or take another --storage; --overwrite --delta needs no room for second copies"},

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"vbfs/cmd/internal/cli"
-	"vbfs/restore/libvirt"
+	vm "vbfs/restore/machine"
 )
 
 // toLibvirt is the target that is a machine of libvirt's.
@@ -58,12 +58,12 @@ func (m *machineFlags) check(to, format string, overwrite bool) error {
 }
 
 // ids is what becomes of the machine's IDs.
-func (m *machineFlags) ids() libvirt.IDs {
+func (m *machineFlags) ids() vm.IDs {
 	switch {
 	case m.keepIDs:
-		return libvirt.KeepIDs
+		return vm.KeepIDs
 	case m.newIDs:
-		return libvirt.NewIDs
+		return vm.NewIDs
 	}
-	return libvirt.AutoIDs
+	return vm.AutoIDs
 }

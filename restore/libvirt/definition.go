@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"libvirt.org/go/libvirtxml"
+
+	"vbfs/restore/machine"
 )
 
 // A change says what becomes of a recorded definition.
@@ -53,7 +55,7 @@ func adjust(recorded, live string, c change) (xml string, notes []string, err er
 	d.look()
 	xml, err = d.Marshal()
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: %w", ErrBadDefinition, err)
+		return "", nil, fmt.Errorf("%w: %w", machine.ErrBadDefinition, err)
 	}
 	return xml, d.notes, nil
 }
@@ -61,10 +63,10 @@ func adjust(recorded, live string, c change) (xml string, notes []string, err er
 func parse(xml string) (*libvirtxml.Domain, error) {
 	var dom libvirtxml.Domain
 	if err := dom.Unmarshal(xml); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadDefinition, err)
+		return nil, fmt.Errorf("%w: %w", machine.ErrBadDefinition, err)
 	}
 	if dom.Name == "" || dom.UUID == "" {
-		return nil, fmt.Errorf("%w: domain without a name or UUID", ErrBadDefinition)
+		return nil, fmt.Errorf("%w: domain without a name or UUID", machine.ErrBadDefinition)
 	}
 	if dom.Devices == nil {
 		dom.Devices = &libvirtxml.DomainDeviceList{}

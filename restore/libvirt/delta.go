@@ -12,6 +12,7 @@ import (
 	"vbfs/hyper/qemu"
 	"vbfs/index/format"
 	"vbfs/restore"
+	"vbfs/restore/machine"
 )
 
 // bitmap chooses the dirty bitmap that has told of every write to an image since the point, or says why there is none. It is
@@ -54,7 +55,7 @@ func openDelta(ctx context.Context, j *job, name string) (why string, err error)
 	if err != nil {
 		return "", err
 	}
-	j.target, j.how = t, Compared
+	j.target, j.how = t, machine.Compared
 	if name == "" {
 		return why, nil
 	}
@@ -69,7 +70,7 @@ func openDelta(ctx context.Context, j *job, name string) (why string, err error)
 	case off >= 0:
 		return fmt.Sprintf("the dirty bitmap does not tell of what differs at byte %d", off), nil
 	}
-	j.where, j.how = where, ByBitmap
+	j.where, j.how = where, machine.ByBitmap
 	return "", nil
 }
 

@@ -7,9 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"vbfs/restore/stage"
-
 	"vbfs/restore"
+	"vbfs/restore/stage"
 )
 
 // putFile makes a file that is not there, durable and complete.
@@ -40,7 +39,7 @@ type put struct {
 // stays where it is. Of firmware, the host's own, newer or older, does as well.
 func (n *newMachine) files() (puts []put) {
 	for _, f := range bootFiles(n.recorded.OS) {
-		content := n.m.config(f.kind)
+		content := n.m.Config(f.kind)
 		if *f.path == "" || content == nil {
 			continue
 		}
@@ -50,7 +49,7 @@ func (n *newMachine) files() (puts []put) {
 		}
 		puts = append(puts, put{f.kind, n.storage.path(n.name + "-" + filepath.Base(*f.path)), content})
 	}
-	if content := n.m.config(kindNVRAM); content != nil {
+	if content := n.m.Config(kindNVRAM); content != nil {
 		puts = append(puts, put{kindNVRAM, n.nvram(nvramPath(n.recorded.OS)), content})
 	}
 	return puts

@@ -10,12 +10,13 @@ import (
 	"vbfs/hyper/qemu"
 	"vbfs/restore"
 	"vbfs/restore/image"
+	"vbfs/restore/machine"
 	"vbfs/restore/raw"
 )
 
 // A job is a disk on its way to an image.
 type job struct {
-	disk   Disk
+	disk   machine.Disk
 	to     file
 	how    string
 	chain  []qemu.Info // of the image that is there, and all below it
@@ -28,7 +29,7 @@ type job struct {
 type finisher interface{ Finish() error }
 
 // openFile begins an image that gets its name, or takes the place of the old one, when all is well.
-func openFile(ctx context.Context, d Disk, to file, overwrite bool) (restore.Target, error) {
+func openFile(ctx context.Context, d machine.Disk, to file, overwrite bool) (restore.Target, error) {
 	spec := restore.Spec{Size: d.Record.Size, Data: d.Amount.Data, Format: to.format, Overwrite: overwrite}
 	if to.format == qemu.Raw {
 		return opened(raw.Open(to.path, spec))
@@ -63,7 +64,7 @@ func fill(ctx context.Context, jobs []*job, o Options) error {
 }
 
 func (j *job) fill(ctx context.Context, o Options) error {
-	compare := j.how == Compared || j.how == ByBitmap
+	compare := j.how == machine.Compared || j.how == machine.ByBitmap
 	to := restore.Options{Workers: o.Workers, Verify: o.Verify, Compare: compare, Where: j.where, Progress: j.done}
 	if err := restore.Fill(ctx, j.disk.Image, j.target, to); err != nil {
 		return err
@@ -96,8 +97,10 @@ func closeAll(jobs []*job) (err error) {
 }
 
 // restored is what the user is told of a disk.
-func (j *job) restored() Restored {
+func (j *job) restored() machine.Restored {
 	r := j.disk.Record
 	all := j.done.Data.Load() + j.done.Zero.Load()
-	return Restored{r.Name, j.to.path, j.to.format, r.Size, j.disk.Amount.Data, all - j.done.Same.Load(), j.how}
+	return machine.Restored{
+		Name: r.Name, Path: j.to.path, Format: j.to.format, Size: r.Size, Data: j.disk.Amount.Data, Written: all - j.done.Same.Load(), How: j.how,
+	}
 }

@@ -1,29 +1,9 @@
 package libvirt
 
 import (
-	"fmt"
-
 	"github.com/google/uuid"
 	"libvirt.org/go/libvirtxml"
 )
-
-// IDs say whether the machine is the recorded one come back, or another one.
-type IDs int
-
-// The machine's UUID and its network cards' addresses.
-const (
-	AutoIDs IDs = iota // kept when the machine comes back under its own name and no other has them; else new
-	KeepIDs
-	NewIDs
-)
-
-// fresh decides whether the machine gets IDs of its own. taken: a domain has the recorded UUID.
-func (i IDs) fresh(name, recorded string, taken bool) (bool, error) {
-	if i == KeepIDs && taken {
-		return false, fmt.Errorf("%w: it has the UUID of the recorded %s", ErrDomainExists, recorded)
-	}
-	return i == NewIDs || i == AutoIDs && (taken || name != recorded), nil
-}
 
 // identify gives the machine its name and IDs. A genid is renewed in any case: it tells the guest that it was put back in
 // time (libvirt, docs/formatdomain, "genid").

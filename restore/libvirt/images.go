@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"vbfs/hyper/qemu"
+	"vbfs/restore/machine"
 )
 
 // images writes the disks. They all get their names, or none.
@@ -18,16 +19,16 @@ func (n *newMachine) images(ctx context.Context) (jobs []*job, err error) {
 		if err != nil {
 			return jobs, fmt.Errorf("disk %s: %w", d.Record.Name, err)
 		}
-		jobs = append(jobs, &job{disk: d, to: to, how: Made, target: target, done: n.o.Progress.disk()})
+		jobs = append(jobs, &job{disk: d, to: to, how: machine.Made, target: target, done: n.o.Progress.Disk()})
 	}
 	if err := fill(ctx, jobs, n.o); err != nil {
 		return jobs, err
 	}
-	return jobs, take(jobs, func(j *job) { n.undo.file(j.to.path) })
+	return jobs, take(jobs, func(j *job) { n.undo.File(j.to.path) })
 }
 
 // format of a disk's new image: what was asked for, else its source's, of which raw and qcow2 are what QEMU runs best from.
-func (n *newMachine) format(d Disk) string {
+func (n *newMachine) format(d machine.Disk) string {
 	switch {
 	case n.o.Format != "":
 		return n.o.Format

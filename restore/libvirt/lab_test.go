@@ -16,7 +16,7 @@ import (
 	hyper "vbfs/hyper/libvirt"
 	"vbfs/index/format"
 	"vbfs/restore"
-	"vbfs/restore/libvirt"
+	"vbfs/restore/machine"
 	"vbfs/testdata/lab"
 )
 
@@ -44,7 +44,7 @@ func (im *image) Extent(off int64) (n int64, data bool, err error) {
 }
 
 // A point is what a machine was.
-type point struct{ libvirt.Machine }
+type point struct{ machine.Machine }
 
 func id() (u format.UUID) {
 	rand.Read(u[:])
@@ -61,7 +61,7 @@ func take(t *testing.T, d *lab.Domain, repo format.UUID, targets ...string) poin
 		checkpoint = "vbfs-" + repo.String() + "-" + m.Point.String()
 		d.Virsh("checkpoint-create-as", checkpoint)
 	}
-	p := point{libvirt.Machine{Repository: repo, Point: m}}
+	p := point{machine.Machine{Repository: repo, Point: m}}
 	for _, target := range targets {
 		m.Disks = append(m.Disks, format.Disk{Name: target, Source: "qcow2", Tracking: checkpoint, State: format.DiskOK})
 	}
@@ -73,7 +73,7 @@ func take(t *testing.T, d *lab.Domain, repo format.UUID, targets ...string) poin
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Disks = append(p.Disks, libvirt.Disk{Record: record, Image: img, Amount: amount})
+		p.Disks = append(p.Disks, machine.Disk{Record: record, Image: img, Amount: amount})
 	}
 	return p
 }

@@ -13,6 +13,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"vbfs/hyper/qemu"
+	"vbfs/restore/machine"
 	"vbfs/restore/stage"
 )
 
@@ -44,15 +45,15 @@ func (old *oldMachine) note(format string, args ...any) {
 	old.notes = append(old.notes, fmt.Sprintf(format, args...))
 }
 
-func (old *oldMachine) matchDisk(ctx context.Context, d Disk) (*job, error) {
+func (old *oldMachine) matchDisk(ctx context.Context, d machine.Disk) (*job, error) {
 	disk := old.disk(d.Record.Name)
 	switch {
 	case disk == nil:
-		return nil, fmt.Errorf("%w: %s has none of that name", ErrOther, old.domain.Name())
+		return nil, fmt.Errorf("%w: %s has none of that name", machine.ErrOther, old.domain.Name())
 	case disk.Device == "cdrom" || disk.Device == "floppy":
-		return nil, fmt.Errorf("%w: %s has a drive of that name", ErrOther, old.domain.Name())
+		return nil, fmt.Errorf("%w: %s has a drive of that name", machine.ErrOther, old.domain.Name())
 	case encrypted(disk):
-		return nil, fmt.Errorf("%w: it is encrypted, and would be restored in the clear", ErrOther)
+		return nil, fmt.Errorf("%w: it is encrypted, and would be restored in the clear", machine.ErrOther)
 	}
 	to := file{format: qemu.Raw}
 	if disk.Driver != nil && disk.Driver.Type != "" {
@@ -62,10 +63,10 @@ func (old *oldMachine) matchDisk(ctx context.Context, d Disk) (*job, error) {
 	if to.path, err = old.path(ctx, disk); err != nil {
 		return nil, err
 	}
-	j := &job{disk: d, to: to, how: Replaced}
+	j := &job{disk: d, to: to, how: machine.Replaced}
 	info, err := os.Stat(to.path)
 	if errors.Is(err, fs.ErrNotExist) && writable(to.format) {
-		j.how = Made
+		j.how = machine.Made
 		return j, nil
 	}
 	if err != nil {
@@ -75,7 +76,7 @@ func (old *oldMachine) matchDisk(ctx context.Context, d Disk) (*job, error) {
 		return nil, err
 	}
 	if old.o.Delta || !info.Mode().IsRegular() || len(j.chain) > 1 || len(j.chain[0].DataFiles) > 0 || !writable(to.format) {
-		j.how = InPlace
+		j.how = machine.InPlace
 	}
 	return j, nil
 }
@@ -97,11 +98,11 @@ func (old *oldMachine) disk(name string) *libvirtxml.DomainDisk {
 func (old *oldMachine) path(ctx context.Context, disk *libvirtxml.DomainDisk) (string, error) {
 	switch s := disk.Source; {
 	case s == nil:
-		return "", fmt.Errorf("%w: it is an empty drive", ErrOther)
+		return "", fmt.Errorf("%w: it is an empty drive", machine.ErrOther)
 	case s.Volume != nil:
 		return old.conn.VolumePath(ctx, s.Volume.Pool, s.Volume.Volume)
 	case s.File == nil && s.Block == nil:
-		return "", fmt.Errorf("%w: it lies neither in a file nor on a block device of this host", ErrOther)
+		return "", fmt.Errorf("%w: it lies neither in a file nor on a block device of this host", machine.ErrOther)
 	}
 	return place(disk), nil
 }
@@ -119,9 +120,9 @@ func (j *job) inspect(ctx context.Context) error {
 	want := (j.disk.Record.Size + 511) &^ 511 // formats have whole sectors
 	switch info := j.chain[0]; {
 	case info.VirtualSize != want && info.VirtualSize != j.disk.Record.Size:
-		return fmt.Errorf("%w: %s has %d bytes, the point's %d", ErrOther, j.to.path, info.VirtualSize, j.disk.Record.Size)
+		return fmt.Errorf("%w: %s has %d bytes, the point's %d", machine.ErrOther, j.to.path, info.VirtualSize, j.disk.Record.Size)
 	case len(info.Snapshots) > 0:
-		return fmt.Errorf("%w: %s has %s: `qemu-img snapshot -d` removes them", ErrSnapshots, j.to.path, list(info.Snapshots))
+		return fmt.Errorf("%w: %s has %s: `qemu-img snapshot -d` removes them", machine.ErrSnapshots, j.to.path, list(info.Snapshots))
 	}
 	return nil
 }
@@ -129,22 +130,22 @@ func (j *job) inspect(ctx context.Context) error {
 // openJob opens a disk's target, and gives the lock on the image that is to be replaced, if there is one.
 func (old *oldMachine) openJob(ctx context.Context, j *job) (lock io.Closer, err error) {
 	switch {
-	case j.how == InPlace && old.o.Delta:
+	case j.how == machine.InPlace && old.o.Delta:
 		name, why := bitmap(old.m.Point, j.disk.Record, j.chain)
 		more, err := openDelta(ctx, j, name)
 		if why += more; why != "" && err == nil {
 			old.note("%s is compared as a whole: %s", j.disk.Record.Name, why)
 		}
 		return nil, err
-	case j.how == InPlace:
+	case j.how == machine.InPlace:
 		j.target, err = opened(openInPlace(ctx, j.to, ""))
 		return nil, err
-	case j.how == Replaced:
+	case j.how == machine.Replaced:
 		if lock, err = qemu.Lock(j.to.path); err != nil {
 			return nil, err
 		}
 	}
-	j.target, err = openFile(ctx, j.disk, j.to, j.how == Replaced)
+	j.target, err = openFile(ctx, j.disk, j.to, j.how == machine.Replaced)
 	return lock, err
 }
 
@@ -152,7 +153,7 @@ func (old *oldMachine) openJob(ctx context.Context, j *job) (lock io.Closer, err
 func room(jobs []*job) error {
 	need := map[uint64]int64{} // by file system
 	for _, j := range jobs {
-		if j.how == InPlace {
+		if j.how == machine.InPlace {
 			continue
 		}
 		dir := filepath.Dir(j.to.path)

@@ -9,13 +9,14 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/restore/machine"
 	"vbfs/restore/stage"
 )
 
 // A newMachine is one on its way.
 type newMachine struct {
 	conn     *hyper.Conn
-	m        Machine
+	m        machine.Machine
 	o        Options
 	recorded *libvirtxml.Domain
 	storage  *storage
@@ -23,17 +24,17 @@ type newMachine struct {
 	uuid     string
 	fresh    bool
 	networks map[string]bool // those of the recorded machine that are active here
-	undo     undo
+	undo     machine.Undo
 }
 
 // New makes a machine of a point: its disks, the files that it starts from, its definition. When it fails, what it made is
 // gone; what was there before is never touched.
-func New(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Result, err error) {
+func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r *machine.Result, err error) {
 	n := &newMachine{conn: conn, m: m, o: o}
 	if err := n.begin(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { err = n.undo.unless(ctx, err) }()
+	defer func() { err = n.undo.Unless(ctx, err) }()
 	jobs, err := n.images(ctx)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func New(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Result
 	if err := n.define(ctx, xml); err != nil {
 		return nil, err
 	}
-	r = &Result{Name: n.name, UUID: n.uuid, Notes: append(notes, n.storage.refresh(ctx, conn)...)}
+	r = &machine.Result{Name: n.name, UUID: n.uuid, Notes: append(notes, n.storage.refresh(ctx, conn)...)}
 	for _, j := range jobs {
 		r.Disks = append(r.Disks, j.restored())
 	}
@@ -54,14 +55,14 @@ func New(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Result
 
 // begin finds out what is to be made, and refuses what cannot be.
 func (n *newMachine) begin(ctx context.Context) (err error) {
-	text := n.m.config(kindDomain)
+	text := n.m.Config(kindDomain)
 	switch {
 	case text == nil:
-		return fmt.Errorf("%s: %w", n.m.Point.Name, ErrNoDefinition)
+		return fmt.Errorf("%s: %w", n.m.Point.Name, machine.ErrNoDefinition)
 	case n.conn.Remote():
 		return fmt.Errorf("images on %s: %w", n.conn.Host(), ErrRemote)
 	case len(n.m.Disks) == 0:
-		return fmt.Errorf("%s: %w", n.m.Point.Name, ErrNoDisk)
+		return fmt.Errorf("%s: %w", n.m.Point.Name, machine.ErrNoDisk)
 	}
 	if n.recorded, err = parse(string(text)); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (n *newMachine) begin(ctx context.Context) (err error) {
 	if err := n.look(ctx); err != nil {
 		return err
 	}
-	return stage.CheckSpace(n.storage.dir, n.m.data())
+	return stage.CheckSpace(n.storage.dir, n.m.Data())
 }
 
 // identify chooses the machine's name and IDs.
@@ -87,13 +88,13 @@ func (n *newMachine) identify(ctx context.Context) error {
 	if taken, err := n.taken(ctx, n.name); err != nil {
 		return err
 	} else if taken {
-		return fmt.Errorf("%s: %w", n.name, ErrDomainExists)
+		return fmt.Errorf("%s: %w", n.name, machine.ErrExists)
 	}
 	taken, err := n.taken(ctx, n.uuid)
 	if err != nil {
 		return err
 	}
-	if n.fresh, err = n.o.IDs.fresh(n.name, n.recorded.Name, taken); err != nil {
+	if n.fresh, err = n.o.IDs.Fresh(n.name, n.recorded.Name, taken); err != nil {
 		return err
 	}
 	if n.fresh {
@@ -120,10 +121,10 @@ func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err er
 		if err := putFile(p.path, p.content, false); err != nil {
 			return "", nil, fmt.Errorf("%s: %w", p.kind, err)
 		}
-		n.undo.file(p.path)
+		n.undo.File(p.path)
 		c.files[p.kind] = p.path
 	}
-	xml, notes, err = adjust(string(n.m.config(kindDomain)), string(n.m.config(kindLive)), c)
+	xml, notes, err = adjust(string(n.m.Config(kindDomain)), string(n.m.Config(kindLive)), c)
 	if err != nil {
 		return "", nil, err
 	}
@@ -133,7 +134,7 @@ func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err er
 
 // define is the last that can fail. Whether it took effect is not known when the connection was lost meanwhile.
 func (n *newMachine) define(ctx context.Context, xml string) error {
-	n.undo.add(func(ctx context.Context) error {
+	n.undo.Add(func(ctx context.Context) error {
 		d, err := n.conn.Domain(ctx, n.uuid)
 		if errors.Is(err, hyper.ErrNoDomain) {
 			return nil

@@ -12,6 +12,7 @@ import (
 	hyper "vbfs/hyper/libvirt"
 	"vbfs/restore"
 	"vbfs/restore/libvirt"
+	"vbfs/restore/machine"
 	"vbfs/testdata/lab"
 )
 
@@ -39,7 +40,7 @@ func TestNew(t *testing.T) {
 		}
 	}
 	if strings.Contains(xml, "52:54:00:11:22:33") || strings.Contains(d.Virsh("dumpxml"), made.UUID) {
-		t.Error("the new machine has the IDs of the old one")
+		t.Error("the new machine has the machine.IDs of the old one")
 	}
 	if nvram := filepath.Join(h.Dir, "images", "web02_VARS.fd"); !strings.Contains(xml, nvram) || read(t, nvram) != vars {
 		t.Errorf("NVRAM: %s", xml)
@@ -73,7 +74,7 @@ func TestNew(t *testing.T) {
 }
 
 // bring makes a new machine.
-func bring(t *testing.T, conn *hyper.Conn, p point, o libvirt.Options) *libvirt.Result {
+func bring(t *testing.T, conn *hyper.Conn, p point, o libvirt.Options) *machine.Result {
 	t.Helper()
 	made, err := libvirt.New(t.Context(), conn, p.Machine, o)
 	if err != nil {
@@ -83,7 +84,7 @@ func bring(t *testing.T, conn *hyper.Conn, p point, o libvirt.Options) *libvirt.
 }
 
 // whole compares all disks with the point.
-func whole(t *testing.T, p point, made *libvirt.Result) {
+func whole(t *testing.T, p point, made *machine.Result) {
 	t.Helper()
 	if len(made.Disks) != len(p.Disks) {
 		t.Fatalf("%d disks", len(made.Disks))
@@ -119,29 +120,29 @@ func TestNewFails(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		o     libvirt.Options
-		spoil func(m *libvirt.Machine)
+		spoil func(m *machine.Machine)
 		want  error
 	}{
-		"name taken":     {libvirt.Options{Name: "web01", Storage: dir}, nil, libvirt.ErrDomainExists},
-		"recorded name":  {libvirt.Options{Storage: dir}, nil, libvirt.ErrDomainExists},
-		"UUID taken":     {libvirt.Options{Name: "web02", IDs: libvirt.KeepIDs, Storage: dir}, nil, libvirt.ErrDomainExists},
-		"no directory":   {libvirt.Options{Name: "web02", Storage: dir + "/none"}, nil, libvirt.ErrNoStorage},
-		"a file":         {libvirt.Options{Name: "web02", Storage: h.Dir + "/file"}, nil, libvirt.ErrNoStorage},
-		"no pool":        {libvirt.Options{Name: "web02", Storage: "slow"}, nil, libvirt.ErrNoStorage},
-		"pool asleep":    {libvirt.Options{Name: "web02", Storage: "asleep"}, nil, libvirt.ErrNoStorage},
-		"nothing named":  {libvirt.Options{Name: "web02"}, nil, libvirt.ErrNoStorage},
-		"file in place":  {libvirt.Options{Name: "web01-", Storage: images}, func(m *libvirt.Machine) { touch(t, images+"/web01--vdb.qcow2") }, restore.ErrExists},
-		"no definition":  {libvirt.Options{Name: "web02", Storage: dir}, func(m *libvirt.Machine) { m.Point.Configs = nil }, libvirt.ErrNoDefinition},
-		"bad definition": {libvirt.Options{Name: "web02", Storage: dir}, func(m *libvirt.Machine) { m.Point.Configs[0].Data = []byte("<domain/>") }, libvirt.ErrBadDefinition},
-		"no disk":        {libvirt.Options{Name: "web02", Storage: dir}, func(m *libvirt.Machine) { m.Disks = nil }, libvirt.ErrNoDisk},
-		"no room": {libvirt.Options{Name: "web02", Storage: dir}, func(m *libvirt.Machine) {
+		"name taken":     {libvirt.Options{Name: "web01", Storage: dir}, nil, machine.ErrExists},
+		"recorded name":  {libvirt.Options{Storage: dir}, nil, machine.ErrExists},
+		"UUID taken":     {libvirt.Options{Name: "web02", IDs: machine.KeepIDs, Storage: dir}, nil, machine.ErrExists},
+		"no directory":   {libvirt.Options{Name: "web02", Storage: dir + "/none"}, nil, machine.ErrNoStorage},
+		"a file":         {libvirt.Options{Name: "web02", Storage: h.Dir + "/file"}, nil, machine.ErrNoStorage},
+		"no pool":        {libvirt.Options{Name: "web02", Storage: "slow"}, nil, machine.ErrNoStorage},
+		"pool asleep":    {libvirt.Options{Name: "web02", Storage: "asleep"}, nil, machine.ErrNoStorage},
+		"nothing named":  {libvirt.Options{Name: "web02"}, nil, machine.ErrNoStorage},
+		"file in place":  {libvirt.Options{Name: "web01-", Storage: images}, func(m *machine.Machine) { touch(t, images+"/web01--vdb.qcow2") }, restore.ErrExists},
+		"no definition":  {libvirt.Options{Name: "web02", Storage: dir}, func(m *machine.Machine) { m.Point.Configs = nil }, machine.ErrNoDefinition},
+		"bad definition": {libvirt.Options{Name: "web02", Storage: dir}, func(m *machine.Machine) { m.Point.Configs[0].Data = []byte("<domain/>") }, machine.ErrBadDefinition},
+		"no disk":        {libvirt.Options{Name: "web02", Storage: dir}, func(m *machine.Machine) { m.Disks = nil }, machine.ErrNoDisk},
+		"no room": {libvirt.Options{Name: "web02", Storage: dir}, func(m *machine.Machine) {
 			m.Disks[0].Amount.Data, m.Disks[1].Amount.Data = 1<<61, 1<<61
 		}, restore.ErrNoSpace},
-		"damaged image": {libvirt.Options{Name: "web02", Storage: dir}, func(m *libvirt.Machine) { m.Disks[1].Image = &image{p.bytes(1), broken} }, broken},
-		"libvirt refuses": {libvirt.Options{Name: "web02", Storage: dir}, func(m *libvirt.Machine) {
+		"damaged image": {libvirt.Options{Name: "web02", Storage: dir}, func(m *machine.Machine) { m.Disks[1].Image = &image{p.bytes(1), broken} }, broken},
+		"libvirt refuses": {libvirt.Options{Name: "web02", Storage: dir}, func(m *machine.Machine) {
 			m.Point.Configs[0].Data = bytes.ReplaceAll(m.Point.Configs[0].Data, []byte("type='qemu'"), []byte("type='vmware'"))
 		}, nil},
-		"mismatch": {libvirt.Options{Name: "web02", Storage: dir, Verify: true}, func(m *libvirt.Machine) {
+		"mismatch": {libvirt.Options{Name: "web02", Storage: dir, Verify: true}, func(m *machine.Machine) {
 			m.Disks[0].Image = &fickle{image: image{bytes: p.bytes(0)}}
 		}, restore.ErrMismatch},
 	} {

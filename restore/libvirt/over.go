@@ -11,23 +11,24 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/restore/machine"
 )
 
 // An oldMachine is one that is there, and is to be what it was at the point.
 type oldMachine struct {
 	conn   *hyper.Conn
-	m      Machine
+	m      machine.Machine
 	o      Options
 	domain *hyper.Domain
 	now    *libvirtxml.Domain
 	notes  []string
-	undo   undo
+	undo   machine.Undo
 	aside  []string // what was replaced, until all has taken effect
 }
 
 // Over restores disks of a point, and with all of them the machine's NVRAM and TPM, to a domain that is shut off. Its
-// definition stays. When it fails, the domain is as it was before, but for images that were written in place: ErrHalf.
-func Over(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Result, err error) {
+// definition stays. When it fails, the domain is as it was before, but for images that were written in place: machine.ErrHalf.
+func Over(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r *machine.Result, err error) {
 	old := &oldMachine{conn: conn, m: m, o: o}
 	if err := old.begin(ctx); err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func Over(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Resul
 		return nil, err
 	}
 	old.settle(ctx, jobs)
-	r = &Result{Name: old.domain.Name(), UUID: old.domain.UUID(), Notes: old.notes}
+	r = &machine.Result{Name: old.domain.Name(), UUID: old.domain.UUID(), Notes: old.notes}
 	for _, j := range jobs {
 		r.Disks = append(r.Disks, j.restored())
 	}
@@ -50,7 +51,7 @@ func Over(ctx context.Context, conn *hyper.Conn, m Machine, o Options) (r *Resul
 // begin finds the domain, and refuses one whose disks may not change.
 func (old *oldMachine) begin(ctx context.Context) (err error) {
 	name := old.o.Name
-	if recorded := old.m.config(kindDomain); name == "" && recorded != nil {
+	if recorded := old.m.Config(kindDomain); name == "" && recorded != nil {
 		dom, err := parse(string(recorded))
 		if err != nil {
 			return err
@@ -59,11 +60,11 @@ func (old *oldMachine) begin(ctx context.Context) (err error) {
 	}
 	switch {
 	case name == "":
-		return fmt.Errorf("%s: %w", old.m.Point.Name, ErrNoDefinition)
+		return fmt.Errorf("%s: %w", old.m.Point.Name, machine.ErrNoDefinition)
 	case old.conn.Remote():
 		return fmt.Errorf("images on %s: %w", old.conn.Host(), ErrRemote)
 	case len(old.m.Disks) == 0:
-		return fmt.Errorf("%s: %w", old.m.Point.Name, ErrNoDisk)
+		return fmt.Errorf("%s: %w", old.m.Point.Name, machine.ErrNoDisk)
 	}
 	if old.domain, err = old.conn.Domain(ctx, name); err != nil {
 		return err
@@ -95,11 +96,11 @@ func (old *oldMachine) idle(ctx context.Context) error {
 	}
 	switch name := old.domain.Name(); {
 	case state != hyper.ShutOff:
-		return fmt.Errorf("%w: %s is %s", ErrRuns, name, state)
+		return fmt.Errorf("%w: %s is %s", machine.ErrRuns, name, state)
 	case saved:
-		return fmt.Errorf("%w: %s would go on from its saved state: `virsh managedsave-remove %s` drops that", ErrSnapshots, name, name)
+		return fmt.Errorf("%w: %s would go on from its saved state: `virsh managedsave-remove %s` drops that", machine.ErrSnapshots, name, name)
 	case snapshots > 0:
-		return fmt.Errorf("%w: %s has %d: `virsh snapshot-delete` removes them", ErrSnapshots, name, snapshots)
+		return fmt.Errorf("%w: %s has %d: `virsh snapshot-delete` removes them", machine.ErrSnapshots, name, snapshots)
 	}
 	return nil
 }
@@ -125,7 +126,7 @@ func (old *oldMachine) disks(ctx context.Context, jobs []*job) (err error) {
 	if err := old.idle(ctx); err != nil {
 		return err
 	}
-	defer func() { err = old.undo.unless(ctx, err) }()
+	defer func() { err = old.undo.Unless(ctx, err) }()
 	if err := old.files(); err != nil {
 		return err
 	}
@@ -141,10 +142,10 @@ func (old *oldMachine) disks(ctx context.Context, jobs []*job) (err error) {
 // there is no way back, and it goes on without.
 func (old *oldMachine) keep(j *job) error {
 	switch j.how {
-	case Made:
-		old.undo.file(j.to.path)
+	case machine.Made:
+		old.undo.File(j.to.path)
 		return nil
-	case Replaced:
+	case machine.Replaced:
 	default:
 		return nil
 	}
@@ -153,14 +154,14 @@ func (old *oldMachine) keep(j *job) error {
 		return err
 	}
 	aside := filepath.Join(filepath.Dir(path), ".replaced-"+filepath.Base(path))
-	if err := remove(aside); err != nil { // of a restore that was killed
+	if err := machine.Remove(aside); err != nil { // of a restore that was killed
 		return err
 	}
 	if os.Link(path, aside) != nil {
 		return nil
 	}
 	old.aside = append(old.aside, aside)
-	old.undo.add(func(context.Context) error { return errors.Join(os.Rename(aside, path), remove(aside)) }) // rename(2) leaves links of one file alone
+	old.undo.Add(func(context.Context) error { return errors.Join(os.Rename(aside, path), machine.Remove(aside)) }) // rename(2) leaves links of one file alone
 	return nil
 }
 
@@ -174,7 +175,7 @@ func (old *oldMachine) open(ctx context.Context, jobs []*job) (locks []io.Closer
 		if l != nil {
 			locks = append(locks, l)
 		}
-		j.done = old.o.Progress.disk()
+		j.done = old.o.Progress.Disk()
 	}
 	return locks, nil
 }
@@ -184,7 +185,7 @@ func half(jobs []*job, err error) error {
 	for _, j := range jobs {
 		_, in := j.target.(*inPlace)
 		if in && j.done != nil && j.done.Data.Load()+j.done.Zero.Load() > j.done.Same.Load() {
-			err = fmt.Errorf("%w; %s is %w", err, j.to.path, ErrHalf)
+			err = fmt.Errorf("%w; %s is %w", err, j.to.path, machine.ErrHalf)
 		}
 	}
 	return err

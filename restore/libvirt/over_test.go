@@ -16,6 +16,7 @@ import (
 	"vbfs/index/format"
 	"vbfs/restore"
 	"vbfs/restore/libvirt"
+	"vbfs/restore/machine"
 	"vbfs/restore/nbd"
 	"vbfs/testdata/lab"
 )
@@ -42,22 +43,22 @@ func TestHistories(t *testing.T) {
 		d.Virsh("destroy")
 		saved := save(t, h, d)
 		for i, p := range points {
-			for _, how := range []string{libvirt.ByBitmap, libvirt.Compared, libvirt.Replaced} {
+			for _, how := range []string{machine.ByBitmap, machine.Compared, machine.Replaced} {
 				saved()
-				o := libvirt.Options{Delta: how != libvirt.Replaced, Verify: i == 1}
-				made, err := libvirt.Over(t.Context(), conn, without(p, how == libvirt.Compared), o)
+				o := libvirt.Options{Delta: how != machine.Replaced, Verify: i == 1}
+				made, err := libvirt.Over(t.Context(), conn, without(p, how == machine.Compared), o)
 				if err != nil {
 					t.Fatalf("seed %d, point %d, %s: %v", seed, i, how, err)
 				}
 				whole(t, p, made)
 				told(t, made, how)
 				for _, since := range points {
-					if how != libvirt.Replaced {
+					if how != machine.Replaced {
 						dirty(t, since, made)
 					}
 				}
 				list := d.Virsh("checkpoint-list", "--name")
-				if kept := strings.Count(list, "vbfs-"); kept != 3 && how != libvirt.Replaced || kept != 0 && how == libvirt.Replaced || !strings.Contains(list, "foreign") {
+				if kept := strings.Count(list, "vbfs-"); kept != 3 && how != machine.Replaced || kept != 0 && how == machine.Replaced || !strings.Contains(list, "foreign") {
 					t.Errorf("after it was %s the domain has the checkpoints %s", how, list)
 				}
 			}
@@ -122,7 +123,7 @@ func save(t *testing.T, h *lab.Host, d *lab.Domain) func() {
 }
 
 // without is the point, whose checkpoint nobody knows if that is so.
-func without(p point, tracking bool) libvirt.Machine {
+func without(p point, tracking bool) machine.Machine {
 	m := p.Machine
 	if tracking {
 		point := *m.Point
@@ -137,23 +138,23 @@ func without(p point, tracking bool) libvirt.Machine {
 }
 
 // told holds what is said against what was done.
-func told(t *testing.T, made *libvirt.Result, how string) {
+func told(t *testing.T, made *machine.Result, how string) {
 	t.Helper()
 	for _, disk := range made.Disks {
 		if disk.How != how {
 			t.Errorf("disk %s was %s, not %s: %q", disk.Name, disk.How, how, made.Notes)
 		}
-		if how == libvirt.Replaced && disk.Written != disk.Size {
+		if how == machine.Replaced && disk.Written != disk.Size {
 			t.Errorf("disk %s: %d bytes written of %d", disk.Name, disk.Written, disk.Size)
 		}
 	}
-	if others := strings.Contains(fmt.Sprint(made.Notes), "foreign"); others != (how == libvirt.Replaced) {
+	if others := strings.Contains(fmt.Sprint(made.Notes), "foreign"); others != (how == machine.Replaced) {
 		t.Errorf("%s: %q", how, made.Notes)
 	}
 }
 
 // dirty checks that the bitmaps of a point tell of all that differs from it.
-func dirty(t *testing.T, since point, made *libvirt.Result) {
+func dirty(t *testing.T, since point, made *machine.Result) {
 	t.Helper()
 	for i, disk := range made.Disks {
 		record := since.Disks[i].Record
@@ -219,7 +220,7 @@ func TestDistrust(t *testing.T) {
 				t.Fatal(err)
 			}
 			whole(t, p, made)
-			if made.Disks[0].How != libvirt.Compared || !strings.Contains(fmt.Sprint(made.Notes), "vda is compared as a whole: ") {
+			if made.Disks[0].How != machine.Compared || !strings.Contains(fmt.Sprint(made.Notes), "vda is compared as a whole: ") {
 				t.Errorf("%+v", made)
 			}
 			t.Log(made.Notes)
@@ -249,7 +250,7 @@ func TestInPlace(t *testing.T) {
 	}
 	m.Disks[0].Image = &image{bytes: content}
 	made, err := libvirt.Over(t.Context(), conn, m, libvirt.Options{Verify: true})
-	if err != nil || made.Disks[0].How != libvirt.InPlace || made.Disks[1].How != libvirt.InPlace {
+	if err != nil || made.Disks[0].How != machine.InPlace || made.Disks[1].How != machine.InPlace {
 		t.Fatalf("%+v, %v", made, err)
 	}
 	whole(t, p, made)
@@ -283,49 +284,49 @@ func TestOverFails(t *testing.T) {
 	broken := errors.New("a block is damaged")
 	for name, c := range map[string]struct {
 		o     libvirt.Options
-		spoil func(t *testing.T, d *lab.Domain, m *libvirt.Machine) (undo func())
+		spoil func(t *testing.T, d *lab.Domain, m *machine.Machine) (undo func())
 		want  error
 		half  bool
 
 		starts bool // without firmware, whose variables are none
 		early  bool // it is spoiled while it is restored
 	}{
-		"paused": {spoil: func(_ *testing.T, d *lab.Domain, _ *libvirt.Machine) func() {
+		"paused": {spoil: func(_ *testing.T, d *lab.Domain, _ *machine.Machine) func() {
 			d.Start()
 			return func() { d.Virsh("destroy") }
-		}, want: libvirt.ErrRuns, starts: true},
-		"saved": {spoil: func(_ *testing.T, d *lab.Domain, _ *libvirt.Machine) func() {
+		}, want: machine.ErrRuns, starts: true},
+		"saved": {spoil: func(_ *testing.T, d *lab.Domain, _ *machine.Machine) func() {
 			d.Start()
 			d.Virsh("managedsave")
 			return func() { d.Virsh("managedsave-remove") }
-		}, want: libvirt.ErrSnapshots, starts: true},
-		"snapshot": {spoil: func(_ *testing.T, d *lab.Domain, _ *libvirt.Machine) func() {
+		}, want: machine.ErrSnapshots, starts: true},
+		"snapshot": {spoil: func(_ *testing.T, d *lab.Domain, _ *machine.Machine) func() {
 			d.Virsh("snapshot-create-as", "s")
 			return func() { d.Virsh("snapshot-delete", "s") }
-		}, want: libvirt.ErrSnapshots, starts: true},
-		"snapshot inside": {spoil: func(t *testing.T, d *lab.Domain, _ *libvirt.Machine) func() {
+		}, want: machine.ErrSnapshots, starts: true},
+		"snapshot inside": {spoil: func(t *testing.T, d *lab.Domain, _ *machine.Machine) func() {
 			run(t, "qemu-img", "snapshot", "-c", "s", imageOf(d, "vda"))
 			return func() { run(t, "qemu-img", "snapshot", "-d", "s", imageOf(d, "vda")) }
-		}, want: libvirt.ErrSnapshots},
-		"other size": {spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
+		}, want: machine.ErrSnapshots},
+		"other size": {spoil: func(_ *testing.T, _ *lab.Domain, m *machine.Machine) func() {
 			m.Disks[1].Record.Size += 512
 			return func() {}
-		}, want: libvirt.ErrOther},
-		"no disk": {spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
+		}, want: machine.ErrOther},
+		"no disk": {spoil: func(_ *testing.T, _ *lab.Domain, m *machine.Machine) func() {
 			m.Disks[1].Record.Name = "vdz"
 			return func() {}
-		}, want: libvirt.ErrOther},
-		"in use":        {spoil: func(t *testing.T, d *lab.Domain, _ *libvirt.Machine) func() { return writer(t, imageOf(d, "vdb")) }},
-		"in use, delta": {o: libvirt.Options{Delta: true}, spoil: func(t *testing.T, d *lab.Domain, _ *libvirt.Machine) func() { return writer(t, imageOf(d, "vdb")) }},
-		"damaged": {spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
+		}, want: machine.ErrOther},
+		"in use":        {spoil: func(t *testing.T, d *lab.Domain, _ *machine.Machine) func() { return writer(t, imageOf(d, "vdb")) }},
+		"in use, delta": {o: libvirt.Options{Delta: true}, spoil: func(t *testing.T, d *lab.Domain, _ *machine.Machine) func() { return writer(t, imageOf(d, "vdb")) }},
+		"damaged": {spoil: func(_ *testing.T, _ *lab.Domain, m *machine.Machine) func() {
 			m.Disks[1].Image = &image{m.Disks[1].Image.(*image).bytes, broken}
 			return func() {}
 		}, want: broken},
-		"mismatch": {o: libvirt.Options{Verify: true}, spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
+		"mismatch": {o: libvirt.Options{Verify: true}, spoil: func(_ *testing.T, _ *lab.Domain, m *machine.Machine) func() {
 			m.Disks[0].Image = &fickle{image: *m.Disks[0].Image.(*image)}
 			return func() {}
 		}, want: restore.ErrMismatch},
-		"started meanwhile": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
+		"started meanwhile": {spoil: func(t *testing.T, d *lab.Domain, m *machine.Machine) func() {
 			tried := false
 			m.Disks[0].Image = &fickle{image: image{m.Disks[0].Image.(*image).bytes, broken}, at: 1, then: func() {
 				tried = true
@@ -339,18 +340,18 @@ func TestOverFails(t *testing.T) {
 				}
 			}
 		}, want: broken, starts: true},
-		"NVRAM is a directory": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
+		"NVRAM is a directory": {spoil: func(t *testing.T, d *lab.Domain, m *machine.Machine) func() {
 			run(t, "sh", "-c", "mv "+d.NVRAM()+" "+d.NVRAM()+"- && mkdir "+d.NVRAM())
 			return func() { run(t, "sh", "-c", "rmdir "+d.NVRAM()+" && mv "+d.NVRAM()+"- "+d.NVRAM()) }
 		}},
-		"last image cannot be replaced": {spoil: func(t *testing.T, d *lab.Domain, m *libvirt.Machine) func() {
+		"last image cannot be replaced": {spoil: func(t *testing.T, d *lab.Domain, m *machine.Machine) func() {
 			vdb := imageOf(d, "vdb")
 			m.Disks[0].Image = &fickle{image: *m.Disks[0].Image.(*image), at: 1, then: func() {
 				run(t, "sh", "-c", "mv "+vdb+" "+vdb+"- && mkdir -p "+vdb+"/x")
 			}}
 			return func() { run(t, "sh", "-c", "rm -r "+vdb+" && mv "+vdb+"- "+vdb) }
 		}, early: true},
-		"delta, damaged": {o: libvirt.Options{Delta: true}, spoil: func(_ *testing.T, _ *lab.Domain, m *libvirt.Machine) func() {
+		"delta, damaged": {o: libvirt.Options{Delta: true}, spoil: func(_ *testing.T, _ *lab.Domain, m *machine.Machine) func() {
 			m.Disks[0].Image = &late{image{m.Disks[0].Image.(*image).bytes, broken}}
 			return func() {}
 		}, want: broken, half: true},
@@ -366,7 +367,7 @@ func TestOverFails(t *testing.T) {
 			undo := c.spoil(t, d, &p.Machine)
 			before := sums(t, d)
 			_, err := libvirt.Over(t.Context(), conn, p.Machine, c.o)
-			if err == nil || c.want != nil && !errors.Is(err, c.want) || errors.Is(err, libvirt.ErrHalf) != c.half {
+			if err == nil || c.want != nil && !errors.Is(err, c.want) || errors.Is(err, machine.ErrHalf) != c.half {
 				t.Errorf("%v", err)
 			}
 			t.Log(err)

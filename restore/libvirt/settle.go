@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/restore/machine"
 )
 
 // files puts back what of the machine lies outside of its disks: what its firmware and its TPM remember.
@@ -20,7 +21,7 @@ func (old *oldMachine) files() error {
 	}
 	for _, f := range bootFiles(old.now.OS) {
 		there, err := os.ReadFile(*f.path)
-		if content := old.m.config(f.kind); content != nil && f.kind != kindLoader && (err != nil || !bytes.Equal(there, content)) {
+		if content := old.m.Config(f.kind); content != nil && f.kind != kindLoader && (err != nil || !bytes.Equal(there, content)) {
 			old.note("its %s %s is not what it was at the point, and stays", f.kind, *f.path)
 		}
 	}
@@ -31,7 +32,7 @@ func (old *oldMachine) files() error {
 }
 
 func (old *oldMachine) nvram() error {
-	content, path := old.m.config(kindNVRAM), nvramPath(old.now.OS)
+	content, path := old.m.Config(kindNVRAM), nvramPath(old.now.OS)
 	switch {
 	case content == nil && old.now.OS.NVRam != nil:
 		old.note("its NVRAM stays as it is: the point has none")
@@ -45,17 +46,17 @@ func (old *oldMachine) nvram() error {
 	before, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		old.undo.file(path)
+		old.undo.File(path)
 	case err != nil:
 		return err
 	default:
-		old.undo.add(func(context.Context) error { return putFile(path, before, true) })
+		old.undo.Add(func(context.Context) error { return putFile(path, before, true) })
 	}
 	return putFile(path, content, true)
 }
 
 func (old *oldMachine) tpm() error {
-	version, archive := tpmVersion(old.now), old.m.config(kindTPM)
+	version, archive := tpmVersion(old.now), old.m.Config(kindTPM)
 	switch {
 	case version == "":
 		return nil
@@ -70,9 +71,9 @@ func (old *oldMachine) tpm() error {
 		return err
 	}
 	if err == nil {
-		old.undo.add(func(context.Context) error { return os.Rename(aside, dir) })
+		old.undo.Add(func(context.Context) error { return os.Rename(aside, dir) })
 	}
-	old.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
+	old.undo.Add(func(context.Context) error { return os.RemoveAll(dir) })
 	old.aside = append(old.aside, aside)
 	return putTPM(archive, dir, version)
 }
@@ -118,7 +119,7 @@ func (old *oldMachine) forget(ctx context.Context, jobs []*job) error {
 // lostOf counts the disks whose bitmap of a checkpoint is gone.
 func lostOf(c hyper.Checkpoint, jobs []*job) (n int) {
 	for _, j := range jobs {
-		if (j.how == Replaced || j.how == Made) && slices.Contains(c.Disks, j.disk.Record.Name) {
+		if (j.how == machine.Replaced || j.how == machine.Made) && slices.Contains(c.Disks, j.disk.Record.Name) {
 			n++
 		}
 	}

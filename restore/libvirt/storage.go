@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/restore/machine"
 )
 
 // A storage is where a new machine's files lie.
@@ -28,9 +29,9 @@ func findStorage(ctx context.Context, conn *hyper.Conn, name string) (*storage, 
 		return nil, err
 	}
 	if info, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoStorage, err)
+		return nil, fmt.Errorf("%w: %w", machine.ErrNoStorage, err)
 	} else if !info.IsDir() {
-		return nil, fmt.Errorf("%w: %s is not a directory", ErrNoStorage, dir)
+		return nil, fmt.Errorf("%w: %s is not a directory", machine.ErrNoStorage, dir)
 	}
 	s := &storage{dir: dir}
 	for _, p := range pools {
@@ -54,17 +55,17 @@ func directory(name string, pools []*hyper.Pool) (string, error) {
 		switch {
 		case p.Name != name:
 		case !p.Active:
-			return "", fmt.Errorf("%w: the storage pool %s is not active: `virsh pool-start %s` starts it", ErrNoStorage, name, name)
+			return "", fmt.Errorf("%w: the storage pool %s is not active: `virsh pool-start %s` starts it", machine.ErrNoStorage, name, name)
 		case !p.Files():
-			return "", fmt.Errorf("%w: the storage pool %s, of type %s, is no directory of files", ErrNoStorage, name, p.Type)
+			return "", fmt.Errorf("%w: the storage pool %s, of type %s, is no directory of files", machine.ErrNoStorage, name, p.Type)
 		default:
 			return p.Path, nil
 		}
 	}
 	if name == "" {
-		return "", fmt.Errorf("%w named: there are the storage pools [%s], or any directory", ErrNoStorage, list(known))
+		return "", fmt.Errorf("%w named: there are the storage pools [%s], or any directory", machine.ErrNoStorage, list(known))
 	}
-	return "", fmt.Errorf("%w: no storage pool %s: there are [%s]; a directory is named with a slash, as in ./%s", ErrNoStorage, name, list(known), name)
+	return "", fmt.Errorf("%w: no storage pool %s: there are [%s]; a directory is named with a slash, as in ./%s", machine.ErrNoStorage, name, list(known), name)
 }
 
 // same tells whether two paths lead to one directory.

@@ -55,7 +55,7 @@ func tpmVersion(dom *libvirtxml.Domain) string {
 
 // tpm puts the state of the machine's TPM back.
 func (n *newMachine) tpm() (notes []string, err error) {
-	version, archive := tpmVersion(n.recorded), n.m.config(kindTPM)
+	version, archive := tpmVersion(n.recorded), n.m.Config(kindTPM)
 	switch {
 	case version == "":
 		return nil, nil
@@ -70,7 +70,7 @@ func (n *newMachine) tpm() (notes []string, err error) {
 	if err := putTPM(archive, dir, version); err != nil {
 		return nil, err
 	}
-	n.undo.add(func(context.Context) error { return os.RemoveAll(dir) })
+	n.undo.Add(func(context.Context) error { return os.RemoveAll(dir) })
 	return nil, nil
 }
 

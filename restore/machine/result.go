@@ -1,0 +1,26 @@
+package machine
+
+// A Result is what came of a restore.
+type Result struct {
+	Name, UUID string
+	Disks      []Restored
+	Notes      []string // what the user should know, a sentence each
+}
+
+// A Restored disk.
+type Restored struct {
+	Name, Path, Format string
+	Size               int64
+	Data               int64  // of the image, bytes
+	Written            int64  // bytes that were written or zeroed: all but what was the same
+	How                string // made, replaced, or by what was told what differs
+}
+
+// How a disk was restored.
+const (
+	Made     = "made"
+	Replaced = "replaced"
+	InPlace  = "overwritten"
+	Compared = "compared with what it held"
+	ByBitmap = "compared where its dirty bitmap tells of writes"
+)
