@@ -167,14 +167,14 @@ func TestRestoreMachineRefusals(t *testing.T) {
 		says string
 		args []string
 	}{
-		"exists":           {1, "domain exists", at("web01", "libvirt:", "--storage", "./")},
+		"exists":           {1, "machine exists", at("web01", "libvirt:", "--storage", "./")},
 		"runs":             {1, "web01 is paused", at("web01", "libvirt:", "--overwrite")},
 		"no such pool":     {1, "no storage pool fast", at("web01", "libvirt:", "--name", "web02", "--storage", "fast")},
 		"no directory":     {1, "/none: no such file", at("web01", "libvirt:", "--name", "web02", "--storage", "/none/")},
 		"no such domain":   {10, "no such domain: web02", at("web01", "libvirt:", "--name", "web02", "--overwrite")},
 		"no such point":    {10, "", at("web01@2001-01-01", "libvirt:", "--name", "web02", "--overwrite")},
 		"no such disk":     {10, "", at("web01:vdz", "libvirt:", "--overwrite")},
-		"no definition":    {1, "without a libvirt definition", at("plain", "libvirt:", "--name", "web02", "--storage", "./")},
+		"no definition":    {1, "without a machine's definition", at("plain", "libvirt:", "--name", "web02", "--storage", "./")},
 		"no daemon":        {1, "libvirt does not run there", []string{"web01", "libvirt:", "--storage", "./", "--connect", "qemu:///system?socket=" + l.Path("none")}},
 		"a disk made new":  {2, "--overwrite", at("web01:vda", "libvirt:", "--storage", "./")},
 		"no storage":       {2, "--storage", at("web01", "libvirt:")},

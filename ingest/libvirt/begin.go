@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vbfs/hyper/libvirt"
+	"vbfs/ingest/mark"
 )
 
 // beginTries bounds how often a job is tried: each time less is asked of it.
@@ -50,7 +51,7 @@ func (h *hold) job(ctx context.Context) error {
 // checkpoint names the one to make, "" if there is none.
 func (h *hold) checkpoint() string {
 	if slices.ContainsFunc(h.plan, func(p planned) bool { return p.mark }) {
-		return mark(h.w.Repository, h.w.Point)
+		return mark.Name(h.w.Repository, h.w.Point)
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vbfs/ingest/mark"
 	"vbfs/testdata/lab"
 )
 
@@ -124,7 +125,7 @@ func (b *bench) path(target string) string {
 // bitmaps are those of ours that QEMU has.
 func (b *bench) bitmaps() []string {
 	b.t.Helper()
-	return regexp.MustCompile(prefix(b.repo.ID())+"[0-9a-f]{32}").FindAllString(b.dom.Virsh("qemu-monitor-command", `{"execute":"query-block"}`), -1)
+	return regexp.MustCompile(mark.Prefix(b.repo.ID())+"[0-9a-f]{32}").FindAllString(b.dom.Virsh("qemu-monitor-command", `{"execute":"query-block"}`), -1)
 }
 
 // removeBitmap goes behind libvirt's back.

@@ -9,6 +9,7 @@ import (
 
 	"vbfs/hyper/libvirt"
 	"vbfs/hyper/qemu"
+	"vbfs/ingest/mark"
 )
 
 // An inside is what a disk's image has in itself.
@@ -51,7 +52,7 @@ func (h *hold) sweep(ctx context.Context, f *facts) (err error) {
 	if f.snapshots > 0 {
 		return nil // beside which libvirt lets no checkpoint be described
 	}
-	for name, on := range f.stale(prefix(h.w.Repository)) {
+	for name, on := range f.stale(mark.Prefix(h.w.Repository)) {
 		err = errors.Join(err, h.dom.DropBitmaps(ctx, name, on, f.disks))
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"vbfs/hyper/libvirt"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // die takes the domain as a run does that is killed then.
@@ -63,7 +64,7 @@ func (b *bench) known(name string) bool {
 	points, err := b.repo.Points(b.t.Context())
 	must(b.t, err)
 	for _, p := range points {
-		if name == mark(b.repo.ID(), p.Point) {
+		if name == mark.Name(b.repo.ID(), p.Point) {
 			return true
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"vbfs/index/format"
 	"vbfs/index/object"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 	"vbfs/testdata/lab"
 )
 
@@ -184,7 +185,7 @@ func (b *bench) checkpoints() []string {
 
 func (b *bench) ours() []string {
 	b.t.Helper()
-	return slices.DeleteFunc(b.checkpoints(), func(name string) bool { return !strings.HasPrefix(name, prefix(b.repo.ID())) })
+	return slices.DeleteFunc(b.checkpoints(), func(name string) bool { return !strings.HasPrefix(name, mark.Prefix(b.repo.ID())) })
 }
 
 // noFiles fails when something is left in the scratch directory.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"vbfs/index/format"
+	"vbfs/ingest/mark"
 )
 
 // Levels count from what they should: an increment from the newest point with a checkpoint, a differential from the newest
@@ -34,7 +35,7 @@ func TestLevels(t *testing.T) {
 	b.level(b.take("inc"), "inc", 0)
 	last := b.take("diff")
 	b.level(last, "diff", 192*kib)
-	if got, want := b.ours(), []string{mark(b.repo.ID(), full.Point), mark(b.repo.ID(), last.Point)}; !sameSet(got, want) {
+	if got, want := b.ours(), []string{mark.Name(b.repo.ID(), full.Point), mark.Name(b.repo.ID(), last.Point)}; !sameSet(got, want) {
 		t.Errorf("checkpoints %q, not %q", got, want)
 	}
 	b.level(b.take("inc"), "inc", 0)

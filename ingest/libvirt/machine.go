@@ -5,7 +5,9 @@ import (
 	"errors"
 
 	"vbfs/hyper/libvirt"
+	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // Options say how a machine is held still. The zero value is the default.
@@ -89,4 +91,9 @@ func letGo(ctx context.Context, s *ingest.Shot) error {
 		err = errors.Join(err, s.Settle(ctx, nil))
 	}
 	return err
+}
+
+// Base chooses the newest complete point that has a checkpoint of its own; for Diff the newest full one.
+func (m *Machine) Base(points []*format.Manifest, level string) *format.Manifest {
+	return mark.Newest(points, level)
 }

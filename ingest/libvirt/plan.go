@@ -10,6 +10,7 @@ import (
 	"vbfs/hyper/libvirt"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // Facts are what is known of a domain before it is held still.
@@ -109,7 +110,7 @@ func (f *facts) since(p *planned, w ingest.Wish) (since, why string) {
 	if was := w.Base.Fact(domainFact); was != f.uuid {
 		return "", fmt.Sprintf("point %s is of another domain, of UUID %s", w.Base.Name, was)
 	}
-	name := mark(w.Repository, w.Base.Point)
+	name := mark.Name(w.Repository, w.Base.Point)
 	if why := f.differs(p, w.Base, name); why != "" {
 		return "", why
 	}

@@ -10,13 +10,14 @@ import (
 	"vbfs/hyper/libvirt"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 var repository, basePoint = format.UUID{1}, format.UUID{2}
 
 // situation is a domain with two disks of which nothing stands against an increment.
 func situation() (*facts, ingest.Wish) {
-	name := mark(repository, basePoint)
+	name := mark.Name(repository, basePoint)
 	f := &facts{
 		uuid: "u", sizes: map[string]int64{"vda": 10, "vdb": 20}, origins: map[string]string{"vda": "/a 1:2", "vdb": "/b 1:3"}, inside: map[string]bool{},
 		checkpoints: []libvirt.Checkpoint{{Name: "theirs", Disks: []string{"vda"}}, {Name: name, Created: time.Unix(7, 0), Disks: []string{"vda", "vdb"}}},
@@ -59,8 +60,8 @@ func TestPlan(t *testing.T) {
 		{"failed disk", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].State = format.DiskFailed }, "", "does not have", false, true},
 		{"skipped disk", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].State = format.DiskSkipped }, "", "does not have", false, true},
 		{"not marked", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].Tracking = "" }, "", "no checkpoint was made", false, true},
-		{"older mark", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].Tracking = mark(repository, format.UUID{9}) }, "", "no checkpoint", false, true},
-		{"other's mark", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].Tracking = mark(format.UUID{8}, basePoint) }, "", "no checkpoint", false, true},
+		{"older mark", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].Tracking = mark.Name(repository, format.UUID{9}) }, "", "no checkpoint", false, true},
+		{"other's mark", func(_ *facts, w *ingest.Wish) { w.Base.Disks[0].Tracking = mark.Name(format.UUID{8}, basePoint) }, "", "no checkpoint", false, true},
 		{"raw", func(f *facts, _ *ingest.Wish) { f.disks[0].Format = "raw" }, "", "format raw", false, false},
 		{"read-only", func(f *facts, _ *ingest.Wish) { f.disks[0].ReadOnly = true }, "read-only", "", false, false},
 		{"shareable", func(f *facts, _ *ingest.Wish) { f.disks[0].Shareable = true }, "shareable", "", false, false},
@@ -78,7 +79,7 @@ func TestPlan(t *testing.T) {
 		if !says(a.skip, c.skip) || c.full == "-" && (a.since != "" || a.fallback != "") || c.full != "-" && !says(a.fallback, c.full) || a.mark != c.mark {
 			t.Errorf("%s: vda %+v", c.name, a)
 		}
-		if a.skip == "" && (a.since == "") != (c.full != "") || a.since != "" && a.since != mark(repository, basePoint) {
+		if a.skip == "" && (a.since == "") != (c.full != "") || a.since != "" && a.since != mark.Name(repository, basePoint) {
 			t.Errorf("%s: vda counts from %q", c.name, a.since)
 		}
 		if (b.since == "") != c.both || b.skip != "" {
@@ -132,43 +133,6 @@ func TestRetreat(t *testing.T) {
 	}
 	if p[1].fallback != "libvirt: no bitmap for disk 'vdb'" || p[0].unmarked != "libvirt: no" {
 		t.Errorf("%+v", p)
-	}
-}
-
-// The base is the newest point with a checkpoint of its own, and no other has one that is needed, but for the newest full.
-func TestBase(t *testing.T) {
-	t.Parallel()
-	var points []*format.Manifest
-	add := func(n byte, done, tracking string) *format.Manifest {
-		id := format.UUID{n}
-		if tracking == "own" {
-			tracking = mark(repository, id)
-		}
-		m := &format.Manifest{Point: id, Done: done, Disks: []format.Disk{{Name: "vda", State: format.DiskOK, Tracking: tracking}}}
-		points = append(points, m)
-		return m
-	}
-	m := New(nil, "", Options{})
-	add(1, ingest.Full, "own")
-	full := add(2, ingest.Full, "own")
-	add(3, ingest.Inc, "own")
-	inc := add(4, ingest.Inc, "own")
-	add(5, ingest.Copy, "")
-	add(6, ingest.Inc, mark(repository, format.UUID{4})) // shut off: it keeps the older mark
-	add(7, ingest.Full, "own").OriginRepo = format.UUID{9}
-	add(8, ingest.Full, "own").Disks[0].State = format.DiskSkipped
-	add(9, ingest.Full, "bitmap0")
-	if got := m.Base(points, ingest.Inc); got != inc {
-		t.Errorf("inc: %+v", got)
-	}
-	if got := m.Base(points, ingest.Diff); got != full {
-		t.Errorf("diff: %+v", got)
-	}
-	if got := m.Base(points[4:], ingest.Auto); got != nil {
-		t.Errorf("none: %+v", got)
-	}
-	if got := needed(repository, points); len(got) != 2 || !got[mark(repository, inc.Point)] || !got[mark(repository, full.Point)] {
-		t.Errorf("needed: %v", got)
 	}
 }
 

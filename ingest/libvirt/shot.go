@@ -11,6 +11,7 @@ import (
 	"vbfs/hyper/libvirt"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 	"vbfs/ingest/nbd"
 )
 
@@ -144,14 +145,14 @@ func (h *hold) settle(ctx context.Context, made *format.Manifest) error {
 
 // prune removes our checkpoints that no increment upon points would count from.
 func (h *hold) prune(ctx context.Context, points []*format.Manifest) (err error) {
-	keep := needed(h.w.Repository, points)
+	keep := mark.Needed(h.w.Repository, points)
 	for _, c := range h.checkpoints {
-		if strings.HasPrefix(c.Name, prefix(h.w.Repository)) && !keep[c.Name] {
+		if strings.HasPrefix(c.Name, mark.Prefix(h.w.Repository)) && !slices.Contains(keep, c.Name) {
 			err = errors.Join(err, h.forget(ctx, c.Name))
 		}
 	}
 	h.checkpoints = slices.DeleteFunc(h.checkpoints, func(c libvirt.Checkpoint) bool {
-		return strings.HasPrefix(c.Name, prefix(h.w.Repository)) && !keep[c.Name]
+		return strings.HasPrefix(c.Name, mark.Prefix(h.w.Repository)) && !slices.Contains(keep, c.Name)
 	})
 	return err
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"vbfs/index/format"
 )
 
 // A storage daemon runs no machine: what it exports to one is captured.
@@ -110,41 +108,6 @@ func TestOrigin(t *testing.T) {
 		if got := filename(in); got != want {
 			t.Errorf("%s: %s", in, got)
 		}
-	}
-}
-
-// The newest point that is marked by itself is counted from, and for a differential the newest full of these; both marks are kept.
-func TestBase(t *testing.T) {
-	t.Parallel()
-	repo := newUUID()
-	point := func(done string, marked bool) *format.Manifest {
-		p := &format.Manifest{Point: newUUID(), Done: done, Disks: []format.Disk{{Name: "vda"}, {Name: "vdb"}}}
-		if marked {
-			p.Disks[1].Tracking = mark(repo, p.Point)
-		}
-		return p
-	}
-	copied := point("inc", true)
-	copied.Point = newUUID() // it has an ID of its own, and the mark of what it is a copy of
-	points := []*format.Manifest{point("full", true), point("full", true), point("inc", true), point("copy", false), copied}
-	m, err := New("x", Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for level, want := range map[string]*format.Manifest{"inc": points[2], "auto": points[2], "diff": points[1]} {
-		if got := m.Base(points, level); got != want {
-			t.Errorf("%s counts from %v", level, got)
-		}
-	}
-	if got := m.Base(points[3:], "inc"); got != nil {
-		t.Errorf("%v", got)
-	}
-	keep := needed(repo, points)
-	if len(keep) != 2 || keep[0] != mark(repo, points[2].Point) || keep[1] != mark(repo, points[1].Point) {
-		t.Errorf("%q", keep)
-	}
-	if keep = needed(repo, points[:2]); len(keep) != 1 {
-		t.Errorf("%q", keep)
 	}
 }
 

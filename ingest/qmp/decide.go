@@ -7,6 +7,7 @@ import (
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // decide says for each disk what is to be done at the instant: which mark begins, and what changes are counted from.
@@ -19,13 +20,13 @@ func decide(all []*disk, w ingest.Wish, f facts) {
 		d.number = number
 		number++
 		if w.Level != ingest.Copy && d.markable() {
-			d.mark = mark(w.Repository, w.Point)
+			d.mark = mark.Name(w.Repository, w.Point)
 		}
 		if w.Level != ingest.Inc && w.Level != ingest.Diff {
 			continue
 		}
 		if d.fallback = d.doubt(w, f); d.fallback == "" {
-			d.base = bitmap(mark(w.Repository, w.Base.Point), d.name)
+			d.base = bitmap(mark.Name(w.Repository, w.Base.Point), d.name)
 		}
 	}
 }
@@ -47,7 +48,7 @@ func (d *disk) doubt(w ingest.Wish, f facts) string {
 	switch uuid := w.Base.Fact(factUUID); {
 	case uuid != f.uuid:
 		return fmt.Sprintf("the machine's UUID was %q at point %s and is %q", uuid, w.Base.Name, f.uuid)
-	case b.Tracking != mark(w.Repository, w.Base.Point):
+	case b.Tracking != mark.Name(w.Repository, w.Base.Point):
 		return fmt.Sprintf("point %s has no mark of the disk", w.Base.Name)
 	case b.Size != d.node.Image.Size:
 		return fmt.Sprintf("the disk's size changed from %d to %d bytes", b.Size, d.node.Image.Size)

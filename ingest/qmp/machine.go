@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // Options say how a machine is captured.
@@ -76,12 +76,7 @@ func (m *Machine) Name(ctx context.Context) (string, error) {
 
 func (m *Machine) patience() qmp.Options { return qmp.Options{Timeout: m.o.Patience} }
 
-// Base chooses the newest point that has a mark of its own; for a differential the newest full of these.
+// Base chooses the newest complete point that has a mark of its own; for Diff the newest full one.
 func (m *Machine) Base(points []*format.Manifest, level string) *format.Manifest {
-	for _, p := range slices.Backward(points) {
-		if marked(p) && (level != ingest.Diff || p.Done == ingest.Full) {
-			return p
-		}
-	}
-	return nil
+	return mark.Newest(points, level)
 }

@@ -13,6 +13,7 @@ import (
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // A history is a machine's points, and what its disks held at each.
@@ -57,7 +58,7 @@ func (y *history) check() {
 // ours lists the bitmaps of a node that are the repository's.
 func (y *history) ours(node string) []string {
 	y.t.Helper()
-	return slices.DeleteFunc(y.bitmaps(node), func(b string) bool { return !strings.HasPrefix(b, markPrefix(y.repo.ID())) })
+	return slices.DeleteFunc(y.bitmaps(node), func(b string) bool { return !strings.HasPrefix(b, mark.Prefix(y.repo.ID())) })
 }
 
 // why fails the test unless the disk was read in full for a reason with these words; empty is: it was not.
@@ -178,11 +179,11 @@ func TestPoints(t *testing.T) {
 	p = y.point("inc") // 12
 	y.why(p, "vda", "another image")
 
-	y.do("block-dirty-bitmap-remove", qmp.Args{"node": "n-vda", "name": bitmap(mark(y.repo.ID(), p.Point), "vda")}, nil)
+	y.do("block-dirty-bitmap-remove", qmp.Args{"node": "n-vda", "name": bitmap(mark.Name(y.repo.ID(), p.Point), "vda")}, nil)
 	change()
 	y.why(y.point("inc"), "vda", "is gone")
 	p = y.points[len(y.points)-1]
-	b := qmp.Args{"node": "n-vdb", "name": bitmap(mark(y.repo.ID(), p.Point), "vdb")}
+	b := qmp.Args{"node": "n-vdb", "name": bitmap(mark.Name(y.repo.ID(), p.Point), "vdb")}
 	y.do("block-dirty-bitmap-disable", b, nil)
 	change()
 	y.do("block-dirty-bitmap-enable", b, nil)

@@ -16,6 +16,7 @@ import (
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // Which devices are captured, under which names, and why others are not.
@@ -72,7 +73,7 @@ func TestRules(t *testing.T) {
 	}
 	d := record(t, p, "vda")
 	if d.State != format.DiskOK || d.Bus != "virtio" || d.Source != "qcow2" || d.Logical != 4096 || !strings.HasPrefix(d.Origin, vda.path+" ") ||
-		d.Tracking != mark(repo.ID(), p.Point) {
+		d.Tracking != mark.Name(repo.ID(), p.Point) {
 		t.Errorf("%+v", d)
 	}
 	if b := record(t, p, "scsi1").Bus; b != "scsi" {
@@ -195,7 +196,7 @@ func TestRefusedByQEMU(t *testing.T) {
 	y := newHistory(t, vda)
 	y.write(vda, 0, mib, 9)
 	w := ingest.Wish{Repository: y.repo.ID(), Point: newUUID(), Level: ingest.Full}
-	y.do("block-dirty-bitmap-add", qmp.Args{"node": "n-vda", "name": bitmap(mark(w.Repository, w.Point), "vda")}, nil)
+	y.do("block-dirty-bitmap-add", qmp.Args{"node": "n-vda", "name": bitmap(mark.Name(w.Repository, w.Point), "vda")}, nil)
 	shot, err := y.m.Take(t.Context(), w)
 	if err != nil {
 		t.Fatal(err)

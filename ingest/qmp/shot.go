@@ -10,6 +10,7 @@ import (
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
 	"vbfs/ingest"
+	"vbfs/ingest/mark"
 )
 
 // undoTime bounds what undoes a capture that failed on the way.
@@ -148,7 +149,7 @@ func (s *shot) settle(ctx context.Context, made *format.Manifest) error {
 	if s.run == nil {
 		return nil // and another run may be at work
 	}
-	unwanted := func(b *qmp.Bitmap) bool { return ofMark(b.Name, mark(s.w.Repository, s.w.Point)) }
+	unwanted := func(b *qmp.Bitmap) bool { return ofMark(b.Name, mark.Name(s.w.Repository, s.w.Point)) }
 	if made != nil && made.Complete() {
 		unwanted = unneeded(s.w.Repository, append(slices.Clone(s.w.Points), made))
 	}
