@@ -14,21 +14,21 @@ import (
 const maxNVRAM = 16 << 20
 
 // facts are what the configuration tells of the machine's identity.
-func (v *vmx) facts() (out []string) {
+func (v *config) facts() (out []string) {
 	for _, key := range []string{"uuid.bios", "vc.uuid"} {
-		id := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(v.values[key]))
+		id := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(v.Get(key)))
 		if uuid.MatchString(id) {
 			out = append(out, "vmx-"+key+"="+id)
 		}
 	}
-	if hw := v.values["virtualhw.version"]; hw != "" && len(hw) < 10 {
+	if hw := v.Get("virtualhw.version"); hw != "" && len(hw) < 10 {
 		out = append(out, "vmx-hardware="+hw)
 	}
 	return out
 }
 
 // configs gives the files that are kept beside the disks, and what of them could not be kept.
-func (f *folder) configs(v *vmx, disks []disk) (out []format.ConfigFile, unkept []string) {
+func (f *folder) configs(v *config, disks []disk) (out []format.ConfigFile, unkept []string) {
 	out = append(out, format.ConfigFile{Kind: "vmx", Name: configName(v.file, "machine.vmx"), Data: v.text})
 	if name := f.nvram(v); name != "" {
 		b, err := f.small(name, maxNVRAM)
@@ -37,7 +37,7 @@ func (f *folder) configs(v *vmx, disks []disk) (out []format.ConfigFile, unkept 
 		} else {
 			out = append(out, format.ConfigFile{Kind: "nvram", Name: configName(name, "machine.nvram"), Data: b})
 		}
-	} else if strings.EqualFold(v.values["firmware"], "efi") {
+	} else if strings.EqualFold(v.Get("firmware"), "efi") {
 		unkept = append(unkept, "the machine boots by UEFI, and its NVRAM is not in the folder: what boots it may have to be set again")
 	}
 	for _, d := range disks {
@@ -58,8 +58,8 @@ func configName(file, other string) string {
 }
 
 // nvram finds the machine's NVRAM: the file that the configuration names, else the only one there is.
-func (f *folder) nvram(v *vmx) string {
-	if name := path.Base(v.values["nvram"]); v.values["nvram"] != "" {
+func (f *folder) nvram(v *config) string {
+	if name := path.Base(v.Get("nvram")); v.Get("nvram") != "" {
 		if _, ok := f.entries[name]; ok {
 			return name
 		}

@@ -86,7 +86,7 @@ func (p *Point) disk(f *folder, d disk) ingest.Disk {
 }
 
 // disks gives the machine's disks. Two of one UUID, of machines that were copied by hand, go by their names.
-func (p *Point) disks(f *folder, v *vmx) (out []disk) {
+func (p *Point) disks(f *folder, v *config) (out []disk) {
 	count := map[string]int{}
 	for _, of := range v.disks {
 		d := disk{name: of.name, bus: of.bus, file: of.file}

@@ -7,17 +7,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vbfs/hyper/vmx"
 )
 
-// maxConfig bounds a machine's configuration, in bytes.
-const maxConfig = 1 << 20
-
-// A vmx is a machine's configuration: lines of the form key = "value", whose keys have no case.
-type vmx struct {
-	file   string
-	text   []byte
-	values map[string]string
-	disks  []vmxDisk // by controller and number
+// A config is a machine's configuration.
+type config struct {
+	*vmx.File
+	file  string
+	text  []byte
+	disks []vmxDisk // by controller and number
 }
 
 // A vmxDisk is a disk that a configuration names.
@@ -34,7 +33,7 @@ type vmxDisk struct {
 var diskKey = regexp.MustCompile(`^(scsi|sata|ide|nvme)(\d{1,3}):(\d{1,3})\.filename$`)
 
 // config reads the folder's only configuration.
-func (f *folder) config() (*vmx, error) {
+func (f *folder) config() (*config, error) {
 	var names []string
 	for name := range f.entries {
 		if hasSuffix(name, ".vmx") && !strings.Contains(name, "/") {
@@ -49,22 +48,21 @@ func (f *folder) config() (*vmx, error) {
 		slices.Sort(names)
 		return nil, fmt.Errorf("%w: there are several configurations: %s", ErrRefused, strings.Join(names, ", "))
 	}
-	text, err := f.small(names[0], maxConfig)
+	text, err := f.small(names[0], vmx.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	return parseVMX(names[0], text), nil
+	return parseConfig(names[0], text)
 }
 
-func parseVMX(file string, text []byte) *vmx {
-	v := &vmx{file: file, text: text, values: map[string]string{}}
-	for line := range strings.Lines(string(text)) {
-		key, value, ok := strings.Cut(line, "=")
-		if key = strings.ToLower(strings.TrimSpace(key)); ok && !strings.HasPrefix(key, "#") {
-			v.values[key] = unquote(strings.TrimSpace(value))
-		}
+func parseConfig(file string, text []byte) (*config, error) {
+	parsed, err := vmx.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, file, err)
 	}
-	for key, value := range v.values {
+	v := &config{File: parsed, file: file, text: text}
+	for key, value := range v.All() {
+		key = strings.ToLower(key)
 		if m := diskKey.FindStringSubmatch(key); m != nil && v.isDisk(strings.TrimSuffix(key, ".filename"), value) {
 			v.disks = append(v.disks, v.disk(m, value))
 		}
@@ -75,22 +73,22 @@ func parseVMX(file string, text []byte) *vmx {
 		}
 		return slices.Compare(a.order[:], b.order[:])
 	})
-	return v
+	return v, nil
 }
 
 // isDisk goes by what ghettoVCB goes by: it is there, and is a hard disk or at least called like one.
-func (v *vmx) isDisk(at, file string) bool {
-	kind := strings.ToLower(v.values[at+".devicetype"])
-	return strings.EqualFold(v.values[at+".present"], "true") && hasSuffix(file, ".vmdk") && !strings.Contains(kind, "cdrom")
+func (v *config) isDisk(at, file string) bool {
+	kind := strings.ToLower(v.Get(at + ".devicetype"))
+	return v.True(at+".present") && hasSuffix(file, ".vmdk") && !strings.Contains(kind, "cdrom")
 }
 
-func (v *vmx) disk(m []string, file string) vmxDisk {
+func (v *config) disk(m []string, file string) vmxDisk {
 	controller, _ := strconv.Atoi(m[2]) // digits
 	number, _ := strconv.Atoi(m[3])
 	at := fmt.Sprintf("%s%s:%s", m[1], m[2], m[3])
 	return vmxDisk{
 		name: fmt.Sprintf("%s%d-%d", m[1], controller, number), bus: m[1], file: diskFile(file), says: file,
-		independent: strings.Contains(strings.ToLower(v.values[at+".mode"]), "independent"), order: [2]int{controller, number},
+		independent: strings.Contains(strings.ToLower(v.Get(at+".mode")), "independent"), order: [2]int{controller, number},
 	}
 }
 
@@ -112,15 +110,4 @@ func diskFile(says string) string {
 		return ""
 	}
 	return file
-}
-
-var escaped = regexp.MustCompile(`\|[0-9A-Fa-f]{2}`)
-
-// unquote reads a value: in quotes, with |XX for bytes that cannot be written.
-func unquote(s string) string {
-	s = strings.TrimSuffix(strings.TrimPrefix(s, `"`), `"`)
-	return escaped.ReplaceAllStringFunc(s, func(e string) string {
-		n, _ := strconv.ParseUint(e[1:], 16, 8) // two hexadecimal digits
-		return string([]byte{byte(n)})
-	})
 }
