@@ -16,7 +16,7 @@ import (
 	"vbfs/hyper/process"
 )
 
-// VDDKOptions say how disks are read with VMware's library.
+// VDDKOptions say how disks are read and written with VMware's library.
 type VDDKOptions struct {
 	// Program is nbdkit. "" is nbdkit on the path.
 	Program string
@@ -72,7 +72,7 @@ func in(dir string) string {
 	return " in " + dir
 }
 
-// A VDDK is an nbdkit at work, which offers one disk of a snapshot over NBD, read-only.
+// A VDDK is an nbdkit at work, which offers one disk over NBD: of a snapshot, read-only, or of a machine that is off, to be written.
 type VDDK struct {
 	socket  string
 	process *process.Process
@@ -81,6 +81,16 @@ type VDDK struct {
 // ServeVDDK starts nbdkit for a disk of a snapshot: file is its descriptor as the snapshot's configuration has it. It listens then;
 // whether the disk can be opened is told to who connects, and by Said. The password goes through a pipe. Close ends it.
 func (c *Conn) ServeVDDK(ctx context.Context, machine, snapshot Ref, file string, o VDDKOptions) (*VDDK, error) {
+	return c.serveVDDK(ctx, append([]string{"--readonly"}, c.vddkArguments(machine, file, "snapshot="+snapshot.Value, o)...), o)
+}
+
+// WriteVDDK is ServeVDDK for a disk of a machine that is off and has no snapshots, to be written: the library locks the disk, so that
+// the machine cannot be powered on while somebody is connected. It has buffers for 2 MiB a request through vCenter.
+func (c *Conn) WriteVDDK(ctx context.Context, machine Ref, file string, o VDDKOptions) (*VDDK, error) {
+	return c.serveVDDK(ctx, c.vddkArguments(machine, file, "", o), o)
+}
+
+func (c *Conn) serveVDDK(ctx context.Context, args []string, o VDDKOptions) (*VDDK, error) {
 	program, err := exec.LookPath(o.program())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoNBDKit, err)
@@ -90,7 +100,7 @@ func (c *Conn) ServeVDDK(ctx context.Context, machine, snapshot Ref, file string
 		return nil, fmt.Errorf("directory for a socket: %w", err)
 	}
 	v := &VDDK{socket: filepath.Join(dir, "s")}
-	if err := v.start(ctx, program, c.vddkArguments(machine, snapshot, file, o), c.session.password, cmp.Or(o.StartTimeout, dumpTime)); err != nil {
+	if err := v.start(ctx, program, args, c.session.password, cmp.Or(o.StartTimeout, dumpTime)); err != nil {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("nbdkit %s: %w", o.plugin(), err)
 	}
@@ -98,11 +108,14 @@ func (c *Conn) ServeVDDK(ctx context.Context, machine, snapshot Ref, file string
 }
 
 // vddkArguments are what nbdkit-vddk-plugin(1) asks for. The password is on file descriptor 3.
-func (c *Conn) vddkArguments(machine, snapshot Ref, file string, o VDDKOptions) []string {
+func (c *Conn) vddkArguments(machine Ref, file, snapshot string, o VDDKOptions) []string {
 	u := url.URL{Host: c.trust.addr}
 	args := []string{
-		o.plugin(), "file=" + file, "vm=moref=" + machine.Value, "snapshot=" + snapshot.Value, "server=" + u.Hostname(), "user=" + c.session.user,
+		o.plugin(), "file=" + file, "vm=moref=" + machine.Value, "server=" + u.Hostname(), "user=" + c.session.user,
 		"password=-3", "thumbprint=" + c.Thumbprint(),
+	}
+	if snapshot != "" {
+		args = append(args, snapshot)
 	}
 	if u.Port() != "443" {
 		args = append(args, "port="+u.Port())
@@ -119,7 +132,7 @@ func (c *Conn) vddkArguments(machine, snapshot Ref, file string, o VDDKOptions) 
 // start runs nbdkit and waits for its pid file, which it writes when it listens.
 func (v *VDDK) start(ctx context.Context, program string, args []string, password string, limit time.Duration) (err error) {
 	pidFile := filepath.Join(filepath.Dir(v.socket), "p")
-	cmd := exec.Command(program, append([]string{"--foreground", "--exit-with-parent", "--readonly", "--unix", v.socket, "--pidfile", pidFile}, args...)...)
+	cmd := exec.Command(program, append([]string{"--foreground", "--exit-with-parent", "--unix", v.socket, "--pidfile", pidFile}, args...)...)
 	secret, hand, err := os.Pipe()
 	if err != nil {
 		return err

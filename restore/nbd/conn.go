@@ -22,6 +22,7 @@ type conn struct {
 	failed  error // why h was closed; nil while it is usable
 	export  export
 	timeout time.Duration
+	zeros   int64 // length of the largest write-zeroes
 	bitmap  string
 }
 
@@ -31,7 +32,7 @@ func dial(ctx context.Context, uri string, opts Options) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{h: h, timeout: opts.Timeout, bitmap: opts.Bitmap}
+	c := &conn{h: h, timeout: opts.Timeout, zeros: opts.ZeroSize, bitmap: opts.Bitmap}
 	if err := c.connect(ctx, uri); err != nil {
 		c.close()
 		return nil, err

@@ -14,7 +14,7 @@ const (
 	// requestSize is the length of the largest read or write sent.
 	requestSize = 256 << 10
 
-	// zeroSize is the length of the largest write-zeroes sent. Its length has 32 bits and no other bound, but a server
+	// zeroSize is the length of the largest write-zeroes sent, unless Options say otherwise. Its length has 32 bits and no other bound, but a server
 	// that must write the zeros shall answer before the timeout.
 	zeroSize = 256 << 20
 )

@@ -71,7 +71,7 @@ func (c *conn) zero(off, n int64) error {
 	if !c.export.zero {
 		whole = 0
 	}
-	err := c.each(context.Background(), whole, zeroSize, func(at, n int64) (uint64, error) {
+	err := c.each(context.Background(), whole, c.zeros, func(at, n int64) (uint64, error) {
 		return c.h.AioZero(uint64(n), uint64(off+at), nil)
 	})
 	for off, n = off+whole, n-whole; n > 0 && err == nil; {

@@ -18,6 +18,9 @@ type Options struct {
 	// Timeout is how long a server may give no sign of life before the call that waits for it fails. 0 is 60 s.
 	Timeout time.Duration
 
+	// ZeroSize bounds one write-zeroes, in bytes: a server that writes the zeros out may not have more room. 0 is 256 MiB.
+	ZeroSize int64
+
 	// Bitmap is a dirty bitmap of QEMU's that Dirty reads. Empty is none.
 	Bitmap string
 }
@@ -33,6 +36,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.ZeroSize <= 0 {
+		o.ZeroSize = zeroSize
 	}
 	return o
 }
