@@ -1,6 +1,10 @@
 package nbd
 
-import "errors"
+import (
+	"errors"
+
+	"vbfs/libnbd/conn"
+)
 
 // Errors of a Source, for errors.Is.
 var (
@@ -8,14 +12,14 @@ var (
 	ErrNoBitmap = errors.New("no such dirty bitmap")
 
 	// ErrProtocol: the server's answer breaks the NBD specification or does not add up.
-	ErrProtocol = errors.New("nbd protocol violation")
+	ErrProtocol = conn.ErrProtocol
 
 	// ErrTimeout: the server gave no sign of life for Options.Timeout.
-	ErrTimeout = errors.New("server does not answer")
+	ErrTimeout = conn.ErrTimeout
 
 	// ErrLost: the server, or what lies between, ended the connection.
-	ErrLost = errors.New("connection lost")
+	ErrLost = conn.ErrLost
 
 	// ErrClosed: the Source was closed.
-	ErrClosed = errors.New("source is closed")
+	ErrClosed = conn.ErrClosed
 )

@@ -57,10 +57,7 @@ func (s *Source) status(ctx context.Context, off int64) ([]ingest.Extent, int64,
 	return c.status(ctx, off, min(s.export.size-off, statusSize))
 }
 
-func (c *conn) status(ctx context.Context, off, n int64) ([]ingest.Extent, int64, error) {
-	if c.failed != nil {
-		return nil, 0, c.failed
-	}
+func (c *connection) status(ctx context.Context, off, n int64) ([]ingest.Extent, int64, error) {
 	answers := map[string][]run{}
 	var bad error
 	collect := func(name string, _ uint64, entries []uint32, _ *int) int {
@@ -74,16 +71,8 @@ func (c *conn) status(ctx context.Context, off, n int64) ([]ingest.Extent, int64
 		answers[name] = runs
 		return 0
 	}
-	cookie, err := c.h.AioBlockStatus(uint64(n), uint64(off), collect, nil)
-	if err != nil {
-		return nil, 0, c.lost(err)
-	}
-	var failed error
-	err = c.wait(ctx, func() (done bool, _ error) {
-		done, failed = c.h.AioCommandCompleted(cookie)
-		return done || failed != nil, nil
-	})
-	for _, err := range []error{err, c.lost(failed), bad} {
+	err := c.Once(ctx, func() (uint64, error) { return c.AioBlockStatus(uint64(n), uint64(off), collect, nil) })
+	for _, err := range []error{err, bad} {
 		if err != nil {
 			return nil, 0, err
 		}
@@ -92,7 +81,7 @@ func (c *conn) status(ctx context.Context, off, n int64) ([]ingest.Extent, int64
 }
 
 // merge makes extents of the answers to one request; a context that was granted must have answered.
-func (c *conn) merge(answers map[string][]run, off, n int64) ([]ingest.Extent, int64, error) {
+func (c *connection) merge(answers map[string][]run, off, n int64) ([]ingest.Extent, int64, error) {
 	dirty, alloc := everything(n, stateDirty), everything(n, 0)
 	if c.export.dirty {
 		dirty = everything(n, 0)

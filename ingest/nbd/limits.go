@@ -5,12 +5,7 @@ import (
 	"strings"
 
 	"vbfs/libnbd"
-)
-
-// Bounds of block size constraints: NBD specification, "Block size constraints".
-const (
-	maxMinimumBlock = 64 << 10 // a server's minimum lies between 1 and this, a power of two
-	defaultMaximum  = 32 << 20 // what a server that names no maximum accepts
+	"vbfs/libnbd/conn"
 )
 
 // requestSize is the length of the largest read sent. Measured over a Unix socket, 2 readers, from nbdkit and from
@@ -28,15 +23,15 @@ type export struct {
 	dirty     bool // dirty bitmaps were asked for, and are all offered
 }
 
-// describe asks a connected handle. bitmaps are the metadata contexts of the dirty bitmaps: each has to be offered.
-func describe(h *libnbd.Libnbd, bitmaps []string) (export, error) {
+// describe asks what was connected to. bitmaps are the metadata contexts of the dirty bitmaps: each has to be offered.
+func describe(h *conn.Conn, bitmaps []string) (export, error) {
 	var e export
 	size, err := h.GetSize()
 	if err != nil {
 		return e, err
 	}
 	e.size = int64(size) // libnbd refuses one that does not fit
-	if e.minBlock, e.request, err = blockSizes(h); err != nil {
+	if e.minBlock, e.request, err = h.BlockSizes(requestSize); err != nil {
 		return e, err
 	}
 	if e.multiConn, err = h.CanMultiConn(); err != nil {
@@ -56,26 +51,4 @@ func describe(h *libnbd.Libnbd, bitmaps []string) (export, error) {
 	}
 	e.dirty = len(bitmaps) > 0
 	return e, nil
-}
-
-func blockSizes(h *libnbd.Libnbd) (minimum, request int64, err error) {
-	low, err := h.GetBlockSize(libnbd.SIZE_MINIMUM)
-	if err != nil {
-		return 0, 0, err
-	}
-	high, err := h.GetBlockSize(libnbd.SIZE_MAXIMUM)
-	if err != nil {
-		return 0, 0, err
-	}
-	if low == 0 {
-		low = 1
-	}
-	if high == 0 {
-		high = defaultMaximum
-	}
-	if low&(low-1) != 0 || low > maxMinimumBlock || high < low {
-		return 0, 0, fmt.Errorf("%w: block sizes from %d to %d", ErrProtocol, low, high)
-	}
-	request = int64(min(high, requestSize))
-	return int64(low), request &^ int64(low-1), nil
 }

@@ -50,7 +50,7 @@ func (o Options) withDefaults() Options {
 type Source struct {
 	uri    string
 	export export
-	idle   chan *conn // capacity: all connections
+	idle   chan *connection // capacity: all connections
 
 	closeOnce sync.Once
 	closing   chan struct{} // closed by Close
@@ -70,7 +70,7 @@ func Open(ctx context.Context, uri string, opts Options) (*Source, error) {
 	if first.export.multiConn {
 		n = opts.Connections
 	}
-	s := &Source{uri: uri, export: first.export, idle: make(chan *conn, n), closing: closing}
+	s := &Source{uri: uri, export: first.export, idle: make(chan *connection, n), closing: closing}
 	s.idle <- first
 	for len(s.idle) < n {
 		if err := s.grow(ctx, opts); err != nil {
@@ -97,7 +97,7 @@ func (s *Source) grow(ctx context.Context, opts Options) error {
 		return err
 	}
 	if c.export != s.export {
-		c.close()
+		c.Close()
 		return fmt.Errorf("%w: the export was %+v and is %+v on this one", ErrProtocol, s.export, c.export)
 	}
 	s.idle <- c
@@ -137,7 +137,7 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), past
 }
 
-func (s *Source) borrow(ctx context.Context) (*conn, error) {
+func (s *Source) borrow(ctx context.Context) (*connection, error) {
 	select {
 	case <-s.closing: // wins over an idle connection
 		return nil, ErrClosed
@@ -164,6 +164,6 @@ func (s *Source) hangUp(n int) {
 	close(s.closing)
 	for range n {
 		c := <-s.idle
-		c.close()
+		c.Close()
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // empty tells whether the export is known to be zero from end to end. Without block status, nothing is known.
-func (c *conn) empty(ctx context.Context) (bool, error) {
+func (c *connection) empty(ctx context.Context) (bool, error) {
 	if !c.export.alloc {
 		return c.export.size == 0, nil
 	}
@@ -22,7 +22,7 @@ func (c *conn) empty(ctx context.Context) (bool, error) {
 }
 
 // zeroRun tells how much of a range the server calls zero, from its start: as far as one answer reaches, or 0.
-func (c *conn) zeroRun(ctx context.Context, off, want int64) (n int64, err error) {
+func (c *connection) zeroRun(ctx context.Context, off, want int64) (n int64, err error) {
 	entries, err := c.status(ctx, libnbd.CONTEXT_BASE_ALLOCATION, off, want)
 	if err != nil {
 		return 0, err

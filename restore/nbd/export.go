@@ -1,21 +1,16 @@
 package nbd
 
 import (
-	"fmt"
-
 	"vbfs/libnbd"
-	"vbfs/restore"
+	"vbfs/libnbd/conn"
 )
 
 const (
-	// defaultMaximum is what a server that names no largest block accepts: NBD specification, "Block size constraints".
-	defaultMaximum = 32 << 20
-
 	// requestSize is the length of the largest read or write sent.
 	requestSize = 256 << 10
 
-	// zeroSize is the length of the largest write-zeroes sent, unless Options say otherwise. Its length has 32 bits and no other bound, but a server
-	// that must write the zeros shall answer before the timeout.
+	// zeroSize is the length of the largest write-zeroes sent, unless Options say otherwise. Its length has 32 bits and no other
+	// bound, but a server that must write the zeros shall answer before the timeout.
 	zeroSize = 256 << 20
 )
 
@@ -31,8 +26,8 @@ type export struct {
 	alloc     bool // base:allocation is offered
 }
 
-// describe asks a connected handle.
-func describe(h *libnbd.Libnbd) (e export, err error) {
+// describe asks what was connected to.
+func describe(h *conn.Conn) (e export, err error) {
 	size, err := h.GetSize()
 	if err != nil {
 		return e, err
@@ -52,28 +47,6 @@ func describe(h *libnbd.Libnbd) (e export, err error) {
 			return e, err
 		}
 	}
-	e.minBlock, e.request, err = blockSizes(h)
+	e.minBlock, e.request, err = h.BlockSizes(requestSize)
 	return e, err
-}
-
-func blockSizes(h *libnbd.Libnbd) (minimum, request int64, err error) {
-	low, err := h.GetBlockSize(libnbd.SIZE_MINIMUM)
-	if err != nil {
-		return 0, 0, err
-	}
-	high, err := h.GetBlockSize(libnbd.SIZE_MAXIMUM)
-	if err != nil {
-		return 0, 0, err
-	}
-	if low == 0 {
-		low = 1
-	}
-	if high == 0 {
-		high = defaultMaximum
-	}
-	if low&(low-1) != 0 || low > restore.Granule || high < low {
-		return 0, 0, fmt.Errorf("%w: block sizes from %d to %d", ErrProtocol, low, high)
-	}
-	request = int64(min(high, requestSize))
-	return int64(low), request &^ int64(low-1), nil
 }

@@ -16,7 +16,7 @@ const statusSize = 1 << 30
 const dirtyContext = "qemu:dirty-bitmap:"
 
 // status asks for one block status of a metadata context: pairs of length and state, as far as one answer reaches.
-func (c *conn) status(ctx context.Context, name string, off, want int64) ([]uint32, error) {
+func (c *connection) status(ctx context.Context, name string, off, want int64) ([]uint32, error) {
 	var entries []uint32
 	answer := func(context string, _ uint64, e []uint32, _ *int) int {
 		if context == name {
@@ -25,8 +25,8 @@ func (c *conn) status(ctx context.Context, name string, off, want int64) ([]uint
 		return 0
 	}
 	want = min(want, statusSize)
-	err := c.each(ctx, 1, 1, func(int64, int64) (uint64, error) {
-		return c.h.AioBlockStatus(uint64(want), uint64(off), answer, nil)
+	err := c.Once(ctx, func() (uint64, error) {
+		return c.AioBlockStatus(uint64(want), uint64(off), answer, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (t *Target) Extent(off int64) (n int64, data bool, err error) {
 		return t.export.size - off, true, nil
 	}
 	var entries []uint32
-	err = t.with(func(c *conn) (err error) {
+	err = t.with(func(c *connection) (err error) {
 		entries, err = c.status(context.Background(), libnbd.CONTEXT_BASE_ALLOCATION, off, t.export.size-off)
 		return err
 	})
@@ -70,9 +70,9 @@ func (t *Target) Dirty(ctx context.Context) (*restore.Marks, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = t.with(func(c *conn) error {
+	err = t.with(func(c *connection) error {
 		name := dirtyContext + c.bitmap
-		if ok, err := c.h.CanMetaContext(name); err != nil || !ok {
+		if ok, err := c.CanMetaContext(name); err != nil || !ok {
 			return errors.Join(fmt.Errorf("%w: %q", ErrNoBitmap, c.bitmap), err)
 		}
 		for off := int64(0); off < t.export.size; {

@@ -47,7 +47,7 @@ func (o Options) withDefaults() Options {
 type Target struct {
 	uri       string
 	export    export
-	idle      chan *conn // capacity: all connections
+	idle      chan *connection // capacity: all connections
 	closeOnce sync.Once
 }
 
@@ -102,13 +102,13 @@ func Connect(ctx context.Context, uri string, opts Options) (*Target, error) {
 	if first.export.multiConn {
 		n = opts.Connections
 	}
-	t := &Target{uri: uri, export: first.export, idle: make(chan *conn, n)}
+	t := &Target{uri: uri, export: first.export, idle: make(chan *connection, n)}
 	t.idle <- first
 	for len(t.idle) < n {
 		if err := t.grow(ctx, opts); err != nil {
 			err = fmt.Errorf("connection %d of %d to %s: %w", len(t.idle)+1, n, uri, err)
 			for len(t.idle) > 0 {
-				(<-t.idle).close()
+				(<-t.idle).Close()
 			}
 			return nil, err
 		}
@@ -123,7 +123,7 @@ func (t *Target) grow(ctx context.Context, opts Options) error {
 		return err
 	}
 	if c.export != t.export {
-		c.close()
+		c.Close()
 		return fmt.Errorf("%w: the export was %+v and is %+v on this one", ErrProtocol, t.export, c.export)
 	}
 	t.idle <- c
@@ -131,7 +131,7 @@ func (t *Target) grow(ctx context.Context, opts Options) error {
 }
 
 // with runs do on a connection of its own.
-func (t *Target) with(do func(*conn) error) error {
+func (t *Target) with(do func(*connection) error) error {
 	c := <-t.idle
 	defer func() { t.idle <- c }()
 	return do(c)
@@ -139,7 +139,7 @@ func (t *Target) with(do func(*conn) error) error {
 
 // WriteAt implements io.WriterAt.
 func (t *Target) WriteAt(p []byte, off int64) (int, error) {
-	if err := t.with(func(c *conn) error { return c.write(p, off) }); err != nil {
+	if err := t.with(func(c *connection) error { return c.write(p, off) }); err != nil {
 		return 0, fmt.Errorf("%s: %w", t.uri, err)
 	}
 	return len(p), nil
@@ -147,7 +147,7 @@ func (t *Target) WriteAt(p []byte, off int64) (int, error) {
 
 // Zero makes a range read as zeros.
 func (t *Target) Zero(off, n int64) error {
-	if err := t.with(func(c *conn) error { return c.zero(off, n) }); err != nil {
+	if err := t.with(func(c *connection) error { return c.zero(off, n) }); err != nil {
 		return fmt.Errorf("%s: %w", t.uri, err)
 	}
 	return nil
@@ -162,7 +162,7 @@ func (t *Target) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := int(min(int64(len(p)), t.export.size-off))
-	if err := t.with(func(c *conn) error { return c.read(p[:n], off) }); err != nil {
+	if err := t.with(func(c *connection) error { return c.read(p[:n], off) }); err != nil {
 		return 0, fmt.Errorf("%s: %w", t.uri, err)
 	}
 	if n < len(p) {
@@ -182,7 +182,7 @@ func (t *Target) Reread(context.Context) (io.ReaderAt, error) {
 // Sync has the server make all that was written durable. With several connections one flush is for all: NBD
 // specification, NBD_FLAG_CAN_MULTI_CONN.
 func (t *Target) Sync() error {
-	if err := t.with((*conn).flush); err != nil {
+	if err := t.with((*connection).flush); err != nil {
 		return fmt.Errorf("flush %s: %w", t.uri, err)
 	}
 	return nil
@@ -193,7 +193,7 @@ func (t *Target) Close() error {
 	t.closeOnce.Do(func() {
 		for range cap(t.idle) {
 			c := <-t.idle
-			c.close()
+			c.Close()
 			t.idle <- c
 		}
 	})
