@@ -128,7 +128,8 @@ func (r *run) shoot(ctx context.Context) (failed, err error) {
 	return failed, errors.Join(err, r.close())
 }
 
-// judge notes whether the point is out of the machine's ordinary.
+// judge notes whether the point is out of the machine's ordinary. One that comes in behind later ones, as by an import, is not
+// judged: what it could be compared with is the machine's future.
 func (r *run) judge(ctx context.Context) error {
 	if err := r.w.Finish(ctx); err != nil {
 		return err
@@ -139,6 +140,9 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	m := &r.w.Manifest
 	before := slices.DeleteFunc(r.points, func(p *format.Manifest) bool { return p.Machine != m.Machine || !p.Complete() })
+	if slices.ContainsFunc(before, func(p *format.Manifest) bool { return p.Time.After(m.Time) }) {
+		return nil
+	}
 	m.Anomaly = anomaly.Of(m, before, func(p *format.Manifest) bool { return p.Anomaly == "" || facts[p.Point].Accepted })
 	return nil
 }
