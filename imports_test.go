@@ -51,7 +51,7 @@ var rules = []struct {
 	{"ingest/virtnbd/handmade", nil, "what writes sets in tests knows nothing of who reads them"},
 	{"ingest/sourcetest", []string{"ingest"}, "the suite knows the seam"},
 	{"restore/machine", []string{"restore", "index/format"}, "what restores of machines share, whatever runs them"},
-	{"restore/translate", []string{"index/format", "hyper/vmx"}, "a machine's hardware in another hypervisor's words"},
+	{"restore/translate", []string{"index/format", "hyper/vmx", "restore/machine"}, "a machine's hardware in another hypervisor's words"},
 	{"restore/libvirt", []string{"restore", "restore/...", "index/format", "hyper/libvirt", "hyper/qemu"}, "a machine is made of what its point recorded"},
 	{"restore/vmware", []string{"restore", "restore/...", "index/format", "hyper/vmx", "hyper/qemu"}, "files of VMware's, for any host"},
 	{"restore/vsphere", []string{"restore", "restore/...", "index/format", "hyper/vsphere", "hyper/qemu"}, "a machine is made of what its point recorded"},
