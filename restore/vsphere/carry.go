@@ -13,6 +13,7 @@ import (
 // A carrier brings disks of a point to VMware.
 type carrier struct {
 	conn     *hyper.Conn
+	library  bool // VMware's, is there: fill; else bring
 	vddk     hyper.VDDKOptions
 	delta    bool // reads what is there, and writes what differs
 	verify   bool
