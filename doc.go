@@ -18,6 +18,7 @@
 //	      |
 //	   object        the storage: five verbs
 //	   format        every structure stored, pure
+//	   policy        what an inventory asks for, pure
 //	   retention     which points are kept, pure
 //	   block         arithmetic of 64 KiB blocks, pure
 //

@@ -24,6 +24,7 @@ type forgetting struct {
 	policy   retention.Policy
 	within   string
 	timezone string
+	recorded bool // by the policies that points record, too
 	dryRun   bool
 	collect  bool // with prune, afterwards
 	prune    prune
@@ -36,14 +37,20 @@ func forgetCommand(app *cli.App) *cobra.Command {
 		Use:   "forget [MACHINE…|POINT…]",
 		Short: "Drop points that rules do not keep, or points by name",
 		Long: `With rules, judge the points of the machines named, or of all, each machine for itself: what no rule keeps is dropped.
-A rule keeps the newest point of each of the last N hours, days, weeks, months or years that have one. Without rules, the
-points named are dropped: MACHINE@2026-11-20T20-03-27Z or MACHINE@ID.
+A rule keeps the newest point of each of the last N hours, days, weeks, months, quarters or years that have one. Without rules,
+the points named are dropped: MACHINE@2026-11-20T20-03-27Z or MACHINE@ID.
+
+--by-policy judges each machine by what its newest good point records: what the machine's attribute asked for when it was backed
+up (backup --by-attribute), or --tag policy=… said. 7D 4W 12M keeps a point of each of 7 days, of 4 weeks before these, and of 12
+months before those. A machine that records none keeps all. Rules beside it hold for every machine, whatever its policy says:
+--keep-within 30d is a floor.
 
 Only good points count: a point that is partial, damaged, flagged as an anomaly or of the future takes no other's place, and
 goes only when a newer good one is kept. Points before an anomaly that nobody has accepted are kept as if it had not come.
 The newest good point of a machine and protected points stay. Space comes back with prune.`,
 		Example: `vbackup forget -r /srv/backup --keep-daily 7 --keep-weekly 4 --keep-within 3d --dry-run
 vbackup forget -r /srv/backup web01 --keep-last 10 --keep-tag reason=upgrade --prune
+vbackup forget -r /srv/backup --by-policy --keep-within 14d --prune
 vbackup forget -r /srv/backup web01@2026-11-20T20-03-27Z`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), args) },
@@ -60,12 +67,14 @@ func (f *forgetting) flags(cmd *cobra.Command) {
 	}{
 		{"last", "the last N points", &p.Last}, {"hourly", "a point of each of the last N hours that have one", &p.Hourly},
 		{"daily", "a point of each of the last N days", &p.Daily}, {"weekly", "a point of each of the last N weeks", &p.Weekly},
-		{"monthly", "a point of each of the last N months", &p.Monthly}, {"yearly", "a point of each of the last N years", &p.Yearly},
+		{"monthly", "a point of each of the last N months", &p.Monthly}, {"quarterly", "a point of each of the last N quarters", &p.Quarterly},
+		{"yearly", "a point of each of the last N years", &p.Yearly},
 	} {
 		set.Var((*countFlag)(r.n), "keep-"+r.name, "keep "+r.what+", or unlimited")
 	}
 	set.StringVar(&f.within, "keep-within", "", "keep all points of so long before the newest good one: `DURATION` as 30d or 1y6m2w7d12h")
 	set.StringArrayVar(&p.Tags, "keep-tag", nil, "keep all points with the tag `K=V`; may be repeated")
+	set.BoolVar(&f.recorded, "by-policy", false, "keep of each machine what its newest good point's tag policy=… asks for")
 	set.StringVar(&f.timezone, "timezone", "UTC", "the `ZONE` in which days begin, as Europe/Berlin")
 	set.BoolVar(&p.AllowEmpty, "allow-empty", false, "allow a machine's last good point to go")
 	set.BoolVar(&f.dryRun, "dry-run", false, "tell what would be done, and do nothing")
@@ -111,15 +120,18 @@ func (f *forgetting) run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		if f.policy.Empty() {
+		switch {
+		case f.recorded:
+			err = points.judge(args, byPolicy{f.policy, points.now}.plan)
+		case f.policy.Empty():
 			err = points.name(args, f.policy.AllowEmpty)
-		} else {
-			err = points.judge(args, f.policy)
+		default:
+			err = points.judge(args, byRules{f.policy, points.now}.plan)
 		}
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.carryOut(ctx, repo, points), tellDamaged(ctx, f.app, repo))
+		return errors.Join(f.carryOut(ctx, repo, points), f.tellUnread(ctx, points), tellDamaged(ctx, f.app, repo))
 	})
 }
 
@@ -141,8 +153,8 @@ func (f *forgetting) check(args []string) (err error) {
 	if f.policy.Location, err = time.LoadLocation(f.timezone); err != nil {
 		return cli.Usage("--timezone: %v", err)
 	}
-	if f.policy.Empty() && len(args) == 0 {
-		return cli.Usage("say what to keep, with --keep-last, --keep-daily, --keep-within or others, or which points to forget")
+	if f.policy.Empty() && len(args) == 0 && !f.recorded {
+		return cli.Usage("say what to keep, with --keep-last, --keep-daily, --keep-within, --by-policy or others, or which points to forget")
 	}
 	return nil
 }
@@ -219,10 +231,14 @@ type forgetLine struct {
 	Keep    bool      `json:"keep"`
 	DryRun  bool      `json:"dry_run"`
 	Reasons []string  `json:"reasons"`
+	Policy  string    `json:"policy,omitempty"` // of the machine, with --by-policy
 }
 
 func (f *forgetting) tell(j *judged) error {
 	for i, machine := range j.machines() {
+		if p := machine[0]; p.policy != "" {
+			f.app.Detail("%s: policy %s", p.MachineName, p.policy)
+		}
 		var err error
 		if f.app.Flags.JSON {
 			err = f.tellLines(machine)
@@ -239,7 +255,7 @@ func (f *forgetting) tell(j *judged) error {
 func (f *forgetting) tellLines(points []judgedPoint) error {
 	for _, p := range points {
 		err := f.app.Line(forgetLine{
-			"point", p.Point.String(), p.MachineName, p.Name, p.Time.UTC(), p.Keep, f.dryRun, p.Reasons,
+			"point", p.Point.String(), p.MachineName, p.Name, p.Time.UTC(), p.Keep, f.dryRun, p.Reasons, p.policy,
 		})
 		if err != nil {
 			return err
@@ -278,9 +294,9 @@ func (f *forgetting) summary(j *judged, gone int) error {
 		}{"summary", kept, gone, len(machines), f.dryRun})
 	}
 	switch {
-	case f.dryRun && f.policy.Empty():
+	case f.dryRun && f.policy.Empty() && !f.recorded:
 		f.app.Say("would forget %d points", gone)
-	case f.policy.Empty():
+	case f.policy.Empty() && !f.recorded:
 		f.app.Say("forgot %d points%s", gone, f.space())
 	case f.dryRun:
 		f.app.Say("would forget %d points of %d machines, and keep %d", gone, len(machines), kept)

@@ -17,18 +17,20 @@ type judgedPoint struct {
 	*format.Manifest
 	retention.Verdict
 	is     retention.Point
-	judged bool // its machine was asked about
+	judged bool   // its machine was asked about
+	policy string // that its machine is judged by, when points record it; "" is none
 }
 
 // judged is all points, by machine name, then time, and what becomes of them at an instant.
 type judged struct {
 	points []judgedPoint
 	now    time.Time
+	unread []error // policies that are not understood
 }
 
 // judge judges the machines named, all without names. Points of two machines of one name are judged apart: neither takes
-// the place of the other's.
-func (j *judged) judge(machines []string, policy retention.Policy) error {
+// the place of the other's. An error of plan, which keeps all then, is for telling.
+func (j *judged) judge(machines []string, plan func([]*judgedPoint) error) error {
 	for _, m := range machines {
 		if err := j.known(m); err != nil {
 			return err
@@ -42,7 +44,9 @@ func (j *judged) judge(machines []string, policy retention.Policy) error {
 		}
 	}
 	for _, points := range apart {
-		j.plan(points, policy)
+		if err := plan(points); err != nil {
+			j.unread = append(j.unread, err)
+		}
 	}
 	return nil
 }
@@ -57,14 +61,26 @@ func (j *judged) known(machine string) error {
 	return fmt.Errorf("machine %s: %w", machine, index.ErrNoPoint)
 }
 
-func (j *judged) plan(points []*judgedPoint, policy retention.Policy) {
+// byRules is rules as of an instant, the same for all machines.
+type byRules struct {
+	retention.Policy
+	now time.Time
+}
+
+func (r byRules) plan(points []*judgedPoint) error {
+	for i, v := range r.Plan(bare(points), r.now) {
+		points[i].Verdict = v
+	}
+	return nil
+}
+
+// bare gives of points what rules look at.
+func bare(points []*judgedPoint) []retention.Point {
 	all := make([]retention.Point, len(points))
 	for i, p := range points {
 		all[i] = p.is
 	}
-	for i, v := range policy.Plan(all, j.now) {
-		points[i].Verdict = v
-	}
+	return all
 }
 
 // name marks the points named to be forgotten. Each is named for itself alone: a selector that moves on when a point goes

@@ -7,6 +7,9 @@
 // A point is sound when no disk failed, it is not damaged, not flagged (or the flag was found to be in order) and not in the
 // future. It is good when it is sound and, where the policy wants that, verified.
 //
+// Rules go by periods of the calendar. Where numbers add up (Further), each rule begins where the finer ones end: a point a day, a month
+// and a year are three points then, and without that one that is the newest of its day, of its month and of its year.
+//
 // # Invariants
 //
 // Whatever a policy says, and whoever made which points:

@@ -96,12 +96,26 @@ func (m *model) fits(i int, counts func(int) bool) bool {
 	if w != (retention.Duration{}) && !m.points[i].Time.Before(at.AddDate(0, 0, -w.Days).Add(-time.Duration(w.Hours)*time.Hour)) {
 		return true
 	}
-	for n, r := range []int{m.Last, m.Hourly, m.Daily, m.Weekly, m.Monthly, m.Yearly} {
-		if r != 0 && m.first(i, n, loc, counts) && (r < 0 || m.ahead(i, n, loc, counts) < r) {
-			return true
+	return m.byNumber(i, loc, counts)
+}
+
+// byNumber tells whether a rule keeps point i for being the newest of its bucket.
+func (m *model) byNumber(i int, loc *time.Location, counts func(int) bool) bool {
+	kept := map[int]bool{}
+	for n, r := range []int{m.Last, m.Hourly, m.Daily, m.Weekly, m.Monthly, m.Quarterly, m.Yearly} {
+		finer := map[[5]int]bool{} // buckets that do not count
+		for j := range m.points {
+			if m.Further && n > 0 && kept[j] {
+				finer[m.bucket(j, n, loc)] = true
+			}
+		}
+		for j := range m.points {
+			if r != 0 && counts(j) && !finer[m.bucket(j, n, loc)] && m.first(j, n, loc, counts) && (r < 0 || m.ahead(j, n, loc, counts, finer) < r) {
+				kept[j] = true
+			}
 		}
 	}
-	return false
+	return kept[i]
 }
 
 // first tells whether nothing newer is in the same bucket of rule n.
@@ -114,12 +128,12 @@ func (m *model) first(i, n int, loc *time.Location, counts func(int) bool) bool 
 	return true
 }
 
-// ahead counts the buckets that newer points are in.
-func (m *model) ahead(i, n int, loc *time.Location, counts func(int) bool) int {
+// ahead counts the buckets that newer points are in, but for those of finer rules.
+func (m *model) ahead(i, n int, loc *time.Location, counts func(int) bool, finer map[[5]int]bool) int {
 	seen := map[[5]int]bool{}
 	for j := range m.points {
-		if counts(j) && m.newer(j, i) {
-			seen[m.bucket(j, n, loc)] = true
+		if b := m.bucket(j, n, loc); counts(j) && m.newer(j, i) && !finer[b] {
+			seen[b] = true
 		}
 	}
 	return len(seen)
@@ -131,14 +145,14 @@ func (m *model) bucket(i, n int, loc *time.Location) [5]int {
 	day := int(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Unix() / 86400)
 	return [][5]int{
 		{i}, {day, t.Hour(), offset}, {day}, {(day + 3) / 7}, // 1970-01-01 was a Thursday
-		{t.Year(), int(t.Month())}, {t.Year()},
+		{t.Year(), int(t.Month())}, {t.Year(), int(t.Month()-1) / 3}, {t.Year()},
 	}[n]
 }
 
 // TestModel compares plans with the model, over random histories.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(6000) {
+	for seed := range uint64(3000) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		p, points, now := randomHistory(rnd)
 		m := &model{p, points, now}
@@ -178,7 +192,7 @@ func randomHistory(rnd *rand.Rand) (retention.Policy, []retention.Point, time.Ti
 func upTo(rnd *rand.Rand, d time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(d))) }
 
 func randomPolicy(rnd *rand.Rand) (p retention.Policy) {
-	for _, n := range []*int{&p.Last, &p.Hourly, &p.Daily, &p.Weekly, &p.Monthly, &p.Yearly} {
+	for _, n := range []*int{&p.Last, &p.Hourly, &p.Daily, &p.Weekly, &p.Monthly, &p.Quarterly, &p.Yearly} {
 		if rnd.IntN(3) == 0 {
 			*n = rnd.IntN(5) - 1
 		}
@@ -189,6 +203,7 @@ func randomPolicy(rnd *rand.Rand) (p retention.Policy) {
 	if rnd.IntN(4) == 0 {
 		p.Tags = []string{"reason=1"}
 	}
+	p.Further = rnd.IntN(2) == 0
 	p.RequireVerified, p.AllowEmpty = rnd.IntN(3) == 0, rnd.IntN(3) == 0
 	if zones := []string{"", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"}; rnd.IntN(2) == 0 {
 		p.Location, _ = time.LoadLocation(zones[rnd.IntN(len(zones))])

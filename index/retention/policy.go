@@ -1,7 +1,6 @@
 package retention
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -16,7 +15,9 @@ type Policy struct {
 	Daily           int            //
 	Weekly          int            // weeks of ISO 8601
 	Monthly         int            //
+	Quarterly       int            //
 	Yearly          int            //
+	Further         bool           // a rule leaves out periods that a finer rule keeps a point of: numbers add up
 	Within          Duration       // all points of that long before the newest good one
 	Tags            []string       // all points with one of these, K=V
 	Location        *time.Location // whose calendar; nil is UTC
@@ -34,6 +35,11 @@ func (p Policy) Empty() bool {
 	return p.Within == Duration{} && len(p.Tags) == 0
 }
 
+// Count is how many points the rule of a period keeps.
+func (p *Policy) Count(of Period) *int {
+	return [...]*int{&p.Hourly, &p.Daily, &p.Weekly, &p.Monthly, &p.Quarterly, &p.Yearly}[of]
+}
+
 // A rule keeps the newest point of each of the newest n buckets that have one.
 type rule struct {
 	n      int
@@ -41,15 +47,13 @@ type rule struct {
 	name   string
 }
 
+// rules are the finer ones first.
 func (p Policy) rules() []rule {
-	return []rule{
-		{p.Last, nil, "last"},
-		{p.Hourly, layout("2006-01-02T15Z07:00"), "hourly"}, // when clocks are set back an hour comes twice
-		{p.Daily, layout(time.DateOnly), "daily"},
-		{p.Weekly, week, "weekly"},
-		{p.Monthly, layout("2006-01"), "monthly"},
-		{p.Yearly, layout("2006"), "yearly"},
+	all := []rule{{p.Last, nil, "last"}}
+	for _, period := range Periods() {
+		all = append(all, rule{*p.Count(period), period.Of, period.String()})
 	}
+	return all
 }
 
 func (p Policy) location() *time.Location {
@@ -66,13 +70,4 @@ func (p Policy) tag(of Point) (string, bool) {
 		return "", false
 	}
 	return of.Tags[i], true
-}
-
-func layout(l string) func(time.Time) string {
-	return func(t time.Time) string { return t.Format(l) }
-}
-
-func week(t time.Time) string {
-	year, week := t.ISOWeek()
-	return fmt.Sprintf("%04d-W%02d", year, week)
 }

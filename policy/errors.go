@@ -1,0 +1,6 @@
+package policy
+
+import "errors"
+
+// ErrValue: what an attribute says is not understood.
+var ErrValue = errors.New("not understood")
