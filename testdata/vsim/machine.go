@@ -127,7 +127,7 @@ func (m *Machine) takeDisk(name string, dev *types.VirtualDisk) (*disk, error) {
 	if d == nil || d.now.name != file {
 		return m.h.newDisk(name, dev)
 	}
-	d.apart = isApart(dev)
+	d.name, d.apart = name, isApart(dev)
 	if d.size != dev.CapacityInBytes {
 		return d, m.h.resize(d, dev.CapacityInBytes)
 	}
