@@ -2,6 +2,7 @@
 // datastores, export leases, and VDDK through nbdkit.
 //
 //	Login(Server) -> Conn -> Machines, Find       the inventory, in a few round trips
+//	                  |------ Values, SetAttributes  custom attributes, tags
 //	                  |------ Machine             all that a capture asks of one, in one round trip
 //	                  |------ Snapshot, Remove, Consolidate, SetTracking, Changes
 //	                  |------ File                ranges of a datastore's file over HTTPS, from the machine's host or vCenter

@@ -25,6 +25,11 @@ var (
 	ErrLicense     = errors.New("the host's licence does not allow it")
 	ErrTimeout     = errors.New("it takes too long")
 
+	// ErrNoAttribute: the server has no custom attribute of that name, and no category of tags.
+	ErrNoAttribute = errors.New("no custom attribute or category of tags")
+	// ErrTags: vCenter's tags cannot be read.
+	ErrTags = errors.New("tags cannot be read")
+
 	// ErrMark: changes cannot be counted from that change mark.
 	ErrMark = errors.New("change mark is not valid")
 	// ErrAreas: what the server says of changes does not add up.

@@ -27,6 +27,7 @@ var needs = map[string]string{
 	"Destroy_Task":            "VirtualMachine.Inventory.Delete",
 	"UnregisterVM":            "VirtualMachine.Inventory.Unregister",
 	"SetField":                "Global.SetCustomField",
+	"AddCustomFieldDef":       "Global.ManageCustomFields",
 }
 
 // Deny takes privileges away from the account of clients, on everything.
