@@ -61,8 +61,11 @@ var (
 	ErrTimeout = errors.New("libvirt timed out")
 )
 
-// errNoBackup: no backup job runs.
-var errNoBackup = errors.New("no backup job")
+// errNoBackup: no backup job runs. errNoMetadata: an application keeps nothing with the domain.
+var (
+	errNoBackup   = errors.New("no backup job")
+	errNoMetadata = errors.New("no metadata")
+)
 
 // marks says which error of ours an error number of libvirt's is: libvirt, include/libvirt/virterror.h.
 var marks = map[rpc.ErrorNumber]error{
@@ -80,6 +83,7 @@ var marks = map[rpc.ErrorNumber]error{
 	rpc.ErrAgentCommandTimeout:    ErrNoAgent,
 	rpc.ErrOperationTimeout:       ErrTimeout,
 	rpc.ErrNoDomainBackup:         errNoBackup,
+	rpc.ErrNoDomainMetadata:       errNoMetadata,
 	rpc.ErrCheckpointInconsistent: ErrBitmap,
 	rpc.ErrAuthFailed:             ErrDenied,
 	rpc.ErrAuthCancelled:          ErrDenied,
