@@ -29,7 +29,7 @@ func (w *Writer) Commit(ctx context.Context) (*format.Manifest, error) {
 	if err := r.putPoint(ctx, m); err != nil {
 		return nil, err
 	}
-	w.ended = true
+	w.end()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
 	if err := errors.Join(r.dropSession(ctx, m.Point), r.mergeTable(ctx)); err != nil {

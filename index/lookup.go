@@ -23,7 +23,7 @@ type lookup struct {
 	sealed map[format.PackID]bool // packs of fresh that are in the repository
 }
 
-// spillAt bounds fresh: a million entries are about 90 MB.
+// spillAt bounds fresh, of all writers at once of a Repository: a million entries are about 90 MB.
 const spillAt = 1 << 20
 
 // newLookup begins to look up, in a session that is open: what is there now can go only by a collection that W2 will see.
@@ -99,7 +99,7 @@ func (l *lookup) seal(p format.PackID) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sealed[p] = true
-	if len(l.fresh) < spillAt {
+	if len(l.fresh) < spillAt/max(1, int(l.repo.writers.Load())) {
 		return nil
 	}
 	return l.spill(nil, nil)

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"filippo.io/age"
 
@@ -41,6 +42,7 @@ type Repository struct {
 	nodes    *nodes
 	maps     *imagemap.Cache
 	blocks   *lru.Cache[format.Address, []byte]
+	writers  atomic.Int32 // that are at work: they share the room for what is new
 
 	mu        sync.Mutex // guards all below
 	summaries map[format.UUID]*format.Manifest

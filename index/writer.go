@@ -106,6 +106,7 @@ func (w *Writer) start(ctx context.Context, at time.Time) error {
 	if w.found, err = newLookup(ctx, w.repo); err != nil {
 		return err
 	}
+	w.repo.writers.Add(1)
 	w.tree, err = newTreeWriter(w.repo, format.MarkOf(w.Manifest.Point))
 	return err
 }
@@ -168,13 +169,21 @@ func (w *Writer) Abort(ctx context.Context) error {
 	if w.ended {
 		return nil
 	}
-	w.ended = true
+	w.end()
 	if w.tree != nil {
 		w.tree.abort()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
 	return w.repo.dropSession(ctx, w.Manifest.Point)
+}
+
+// end says that the writer is at work no more.
+func (w *Writer) end() {
+	w.ended = true
+	if w.found != nil { // it had begun
+		w.repo.writers.Add(-1)
+	}
 }
 
 // cleanUpTime bounds what is done after a cancelled or failed write.

@@ -84,7 +84,7 @@ func (h *reading) readBatch(ctx context.Context, batch []block.Range) (parts [][
 		parts, buf = append(parts, buf[:n:n]), buf[n:]
 	}
 	n := len(h.buf) - len(buf)
-	if err := h.r.pace.wait(ctx, n); err != nil {
+	if err := h.r.o.Pool.pace.wait(ctx, n); err != nil {
 		return nil, err
 	}
 	var g errgroup.Group

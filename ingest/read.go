@@ -40,14 +40,23 @@ func (r *run) read(ctx context.Context, dw *index.DiskWriter, src Source, change
 	return g.Wait()
 }
 
-// lend gives a job the next idle hand: disks that are read at once share them.
-func (r *run) lend(ctx context.Context, d *reading, j job) error {
+// lend gives a job the next idle hand, when it is the run's turn: disks that are read at once share the hands, and runs the turns.
+func (r *run) lend(ctx context.Context, d *reading, j job) (err error) {
 	select {
 	case d.hand = <-r.hands:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { r.hands <- d.hand }()
+	if d.k == nil {
+		if d.k, err = r.w.Worker(); err != nil {
+			return err
+		}
+	}
+	if d.buf, err = r.o.Pool.turn(ctx); err != nil {
+		return err
+	}
+	defer func() { r.o.Pool.giveBack(d.buf) }()
 	return d.work(ctx, j)
 }
 
@@ -90,10 +99,10 @@ func bytesOf(r block.Range, size int64) int64 {
 	return min(r.End()<<block.Log2Size, size) - r.First<<block.Log2Size
 }
 
-// A hand is one worker, and room for what it reads.
+// A hand is one worker, made when it is needed first, and room for what it reads.
 type hand struct {
 	k   *index.Worker
-	buf []byte
+	buf []byte // while it is its turn
 }
 
 // A reading is a hand at a disk.
@@ -135,7 +144,7 @@ func (h *reading) data(ctx context.Context, l *index.LeafWriter, s span) error {
 	off, end := s.First<<block.Log2Size, min(s.End()<<block.Log2Size, h.src.Size())
 	for off < end {
 		p := h.buf[:min(chunk, end-off)]
-		if err := h.r.pace.wait(ctx, len(p)); err != nil {
+		if err := h.r.o.Pool.pace.wait(ctx, len(p)); err != nil {
 			return err
 		}
 		if err := readFull(h.src, p, off); err != nil {

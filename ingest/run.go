@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -70,6 +69,7 @@ type Options struct {
 	Source   Machine  // gives the disks at one instant, in place of Disks
 	Workers  int      // 0 is one for each core
 	Rate     int64    // bytes a second read from sources at most; 0 is no limit
+	Pool     *Pool    // in place of Workers and Rate: shared with other runs
 	Audit    bool     // compare all that change tracking calls unchanged, not a sample
 	Progress *Progress
 
@@ -156,7 +156,6 @@ type run struct {
 	unfit  bool               // no point is fit to count changes from; parent is good for what is equal
 	w      *index.Writer
 	hands  chan *hand // idle ones; its capacity is all there are
-	pace   *pacer
 
 	shot *Shot // nil without a Source, and before
 	left error // what could not be undone
@@ -179,25 +178,21 @@ func begin(ctx context.Context, repo *index.Repository, o Options) (*run, error)
 	if o.Level == "" {
 		o.Level = Auto
 	}
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+	if o.Pool == nil {
+		o.Pool = NewPool(o.Workers, o.Rate, 1)
 	}
 	if o.Progress == nil {
 		o.Progress = new(Progress)
 	}
-	r := &run{o: o, repo: repo, pace: newPacer(o.Rate), rng: newRand(o.seed), audited: map[*Disk]int64{}}
+	r := &run{o: o, repo: repo, rng: newRand(o.seed), audited: map[*Disk]int64{}}
 	if err := r.session(ctx); err != nil {
 		return nil, err
 	}
 	m := &r.w.Manifest
 	m.Asked, m.Done, m.Tags, m.Consistency = o.Level, r.level(), o.Tags, Crash
-	r.hands = make(chan *hand, o.Workers)
-	for range o.Workers {
-		k, err := r.w.Worker()
-		if err != nil {
-			return nil, errors.Join(err, r.close(), r.w.Abort(ctx))
-		}
-		r.hands <- &hand{k, make([]byte, chunk)}
+	r.hands = make(chan *hand, o.Pool.hands)
+	for range cap(r.hands) {
+		r.hands <- &hand{}
 	}
 	return r, nil
 }
@@ -327,7 +322,9 @@ func (r *run) account(ctx context.Context, d *Disk, err error) error {
 func (r *run) close() (err error) {
 	close(r.hands)
 	for h := range r.hands {
-		err = errors.Join(err, h.k.Close())
+		if h.k != nil {
+			err = errors.Join(err, h.k.Close())
+		}
 	}
 	return err
 }
