@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -32,9 +31,7 @@ type backup struct {
 	dryRun, waitLock bool
 	audit, failOdd   bool
 	whole            wholeness
-
-	total totals
-	codes []int // of what was told to have failed
+	crowd            crowd
 }
 
 func backupCommand(app *cli.App) *cobra.Command {
@@ -93,6 +90,11 @@ vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitma
 	complete(cmd, "level", levels...)
 	f.StringVar(&b.whole.connect, "connect", "", "libvirt at this `URI` (default qemu:///system)")
 	f.BoolVar(&b.whole.all, "all", false, "all domains of libvirt:, all machines of vsphere:")
+	f.StringArrayVar(&b.whole.lists, "list", nil, "of libvirt: or vsphere: the machines that `FILE` names, one a line, as ghettoVCB's vms_to_backup; may be given several times")
+	f.StringArrayVar(&b.whole.without, "exclude-machine", nil, "leave the machines out that `PATTERN` names; may be given several times")
+	f.IntVar(&b.crowd.machines, "machines-at-once", 0, "capture so many machines side by side (default 4 of vsphere:, else 1)")
+	f.IntVar(&b.crowd.host, "per-host", 0, "of these no more than so many that run on one host of VMware's (default 4)")
+	f.IntVar(&b.crowd.store, "per-datastore", 0, "and no more than so many that lie on one datastore of VMware's (default 2)")
 	f.StringArrayVar(&b.whole.freeze, "freeze-mountpoint", nil, "freeze the guest's file system at `PATH` alone; may be given several times")
 	f.BoolVar(&b.whole.pause, "pause", false, "stop the guest for the instant of capture, in place of freezing its file systems")
 	f.StringVar(&b.whole.consistency, "require-consistency", "", "capture nothing where this `LEVEL` is not reached: application or filesystem")
@@ -118,7 +120,12 @@ func (b *backup) run(ctx context.Context, args []string) error {
 		if b.dryRun {
 			return wayIn(b.rehearse(ctx, repo, all))
 		}
-		return b.captureAll(ctx, repo, all)
+		start := time.Now()
+		outcomes := b.captureAll(ctx, repo, all)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return errors.Join(b.summary(outcomes, time.Since(start)), verdict(outcomes))
 	})
 }
 
@@ -138,7 +145,7 @@ func (b *backup) plan(ctx context.Context, args []string) ([]machine, error) {
 		}
 		sources = append(sources, s)
 	}
-	if err := b.whole.check(sources); err != nil {
+	if err := errors.Join(b.whole.check(sources), b.crowd.check(sources)); err != nil {
 		return nil, err
 	}
 	sources, err := b.everyone(ctx, sources)
@@ -167,69 +174,25 @@ func (b *backup) checkFlags() error {
 	return nil
 }
 
-// captureAll captures one machine after the other. One that fails does not keep the others from it.
-func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []machine) error {
-	start := time.Now()
-	for _, m := range all {
-		err := wayIn(b.capture(ctx, repo, m))
-		switch {
-		case err == nil:
-			continue
-		case ctx.Err() != nil:
-			return err
-		}
-		b.codes = append(b.codes, b.app.Tell(ctx, fmt.Errorf("%s: %w", m, err)))
-		b.total.Failed = append(b.total.Failed, m.String())
-	}
-	if err := b.summary(time.Since(start)); err != nil {
-		return err
-	}
-	switch {
-	case b.codes == nil:
-		return nil
-	case len(b.total.Points) > 0:
-		return cli.Told(cli.Partly)
-	case slices.Min(b.codes) == slices.Max(b.codes):
-		return cli.Told(b.codes[0])
-	}
-	return cli.Told(cli.Failed)
-}
-
-// capture captures one machine. A point without some of its disks is reported, and an error as well.
-func (b *backup) capture(ctx context.Context, repo *index.Repository, m machine) error {
-	if err := b.meet(ctx, &m); err != nil {
-		return err
+// capture captures one machine. There may be a point, without some of its disks, and an error as well.
+func (f *fleet) capture(ctx context.Context, m *machine, progress *ingest.Progress) (*format.Manifest, error) {
+	if err := f.meet(ctx, m); err != nil {
+		return nil, err
 	}
 	for {
-		if b.waitLock {
-			if err := b.wait(ctx, repo, m.name); err != nil {
-				return err
+		if f.waitLock {
+			if err := f.wait(ctx, f.repo, m.name); err != nil {
+				return nil, err
 			}
 		}
-		start := time.Now()
-		p, err := b.once(ctx, repo, m)
-		if b.waitLock && errors.Is(err, index.ErrLocked) {
-			continue
-		}
-		if p != nil {
-			err = errors.Join(err, b.report(p, time.Since(start)))
-			b.alarm(ctx, p)
-		}
-		return err
-	}
-}
-
-func (b *backup) once(ctx context.Context, repo *index.Repository, m machine) (p *format.Manifest, err error) {
-	var progress ingest.Progress
-	work := cli.Work{Name: m.name, Total: progress.Total.Load, Done: progress.Done.Load}
-	err = b.app.During(work, func() (err error) {
-		p, err = ingest.Run(ctx, repo, ingest.Options{
-			Machine: m.name, Level: b.level, Tool: b.app.Tool(), Host: hostname(), Tags: b.tags, Disks: b.captured(m), Source: m.source,
-			Workers: b.workers, Rate: int64(b.rate), Audit: b.audit, Progress: &progress,
+		p, err := ingest.Run(ctx, f.repo, ingest.Options{
+			Machine: m.name, Level: f.level, Tool: f.app.Tool(), Host: hostname(), Tags: f.tags, Disks: f.captured(*m), Source: m.source,
+			Pool: f.pool, Audit: f.audit, Progress: progress,
 		})
-		return err
-	})
-	return p, err
+		if !f.waitLock || !errors.Is(err, index.ErrLocked) {
+			return p, err
+		}
+	}
 }
 
 // waitEvery is how often it is looked whether another backup of the machine has ended.

@@ -33,20 +33,31 @@ func (t *totals) add(d *format.Disk) {
 	t.Audited += d.Audited
 }
 
-// report tells what became of a machine.
-func (b *backup) report(p *format.Manifest, took time.Duration) error {
-	b.remarks(p)
-	return b.count(p, took)
+// made counts a point.
+func (t *totals) made(p *format.Manifest) {
+	t.Points = append(t.Points, p.Point.String())
+	for i := range p.Disks {
+		t.add(&p.Disks[i])
+	}
+}
+
+// tell tells what became of a machine.
+func (f *fleet) tell(ctx context.Context, o *outcome) {
+	if o.point != nil {
+		f.remarks(o.point)
+		if err := f.count(o); err != nil {
+			o.codes = append(o.codes, f.app.Tell(ctx, err))
+		}
+		f.alarm(ctx, o)
+	}
+	if o.err != nil && ctx.Err() == nil { // else it was interrupted
+		o.codes = append(o.codes, f.app.Tell(ctx, wayIn(fmt.Errorf("%s: %w", o.machine, o.err))))
+	}
 }
 
 // count tells what a point came to.
-func (b *backup) count(p *format.Manifest, took time.Duration) error {
-	b.total.Points = append(b.total.Points, p.Point.String())
-	var sum totals
-	for i := range p.Disks {
-		sum.add(&p.Disks[i])
-		b.total.add(&p.Disks[i])
-	}
+func (b *backup) count(o *outcome) error {
+	p, sum := o.point, o.sum()
 	if b.app.Flags.JSON {
 		return b.app.Line(pointLine{"point", report.Of(p)})
 	}
@@ -54,7 +65,7 @@ func (b *backup) count(p *format.Manifest, took time.Duration) error {
 		return nil
 	}
 	return b.app.Result("%s@%s  %s, read %s, changed %s, new %s, stored %s, in %s", p.MachineName, p.Name, p.Done,
-		cli.Size(sum.Read), cli.Size(sum.Changed), cli.Size(sum.New), cli.Size(sum.Stored), cli.Took(took))
+		cli.Size(sum.Read), cli.Size(sum.Changed), cli.Size(sum.New), cli.Size(sum.Stored), cli.Took(o.took))
 }
 
 // remarks says what was not as asked for, and what is wrong with the point.
@@ -82,25 +93,33 @@ func (b *backup) remarks(p *format.Manifest) {
 }
 
 // alarm tells that a point is out of the ordinary: with --fail-on-anomaly as what failed.
-func (b *backup) alarm(ctx context.Context, p *format.Manifest) {
+func (b *backup) alarm(ctx context.Context, o *outcome) {
+	p := o.point
 	if p.Anomaly == "" {
 		return
 	}
 	err := fmt.Errorf("%s@%s is %w: %s", p.MachineName, p.Name, cli.ErrAnomaly, p.Anomaly)
 	if b.failOdd {
-		b.codes = append(b.codes, b.app.Tell(ctx, err))
+		o.codes = append(o.codes, b.app.Tell(ctx, err))
 		return
 	}
 	b.app.Warn("%v: see that nobody has encrypted the files before older points expire", err)
 }
 
 // summary ends the JSON lines.
-func (b *backup) summary(took time.Duration) error {
+func (b *backup) summary(outcomes []outcome, took time.Duration) error {
 	if !b.app.Flags.JSON {
 		return nil
 	}
-	t := b.total
-	t.Type, t.Seconds = "summary", took.Seconds()
-	t.Points, t.Failed = append([]string{}, t.Points...), append([]string{}, t.Failed...) // [], not null
+	t := totals{Type: "summary", Points: []string{}, Failed: []string{}, Seconds: took.Seconds()} // [], not null
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.point != nil {
+			t.made(o.point)
+		}
+		if o.err != nil {
+			t.Failed = append(t.Failed, o.machine.String())
+		}
+	}
 	return b.app.Line(t)
 }

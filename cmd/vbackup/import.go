@@ -20,6 +20,8 @@ type importing struct {
 	incomplete    bool
 	clock         *time.Location // that zone is the name of, or its kind's own
 
+	total                  totals
+	codes                  []int // of what was told to have failed
 	there, planned, failed int
 	leftOut                []string
 }

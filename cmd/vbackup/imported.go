@@ -31,8 +31,11 @@ func (i *importing) capture(ctx context.Context, repo *index.Repository, machine
 		for _, w := range m.Warnings {
 			i.app.Warn("%s@%s: %s", m.MachineName, m.Name, w)
 		}
-		i.alarm(ctx, m)
-		return errors.Join(err, i.count(m, time.Since(start)))
+		o := outcome{point: m, took: time.Since(start)}
+		i.alarm(ctx, &o)
+		i.codes = append(i.codes, o.codes...)
+		i.total.made(m)
+		return errors.Join(err, i.count(&o))
 	}
 }
 

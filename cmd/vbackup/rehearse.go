@@ -34,7 +34,7 @@ func (b *backup) rehearse(ctx context.Context, repo *index.Repository, all []mac
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	return b.summary(0)
+	return b.summary(nil, 0)
 }
 
 func (b *backup) rehearseMachine(ctx context.Context, repo *index.Repository, points []*format.Manifest, m machine) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vbfs/cmd/internal/cli"
+	vmware "vbfs/hyper/vsphere"
 	"vbfs/index/format"
 	"vbfs/ingest"
 )
@@ -20,6 +21,9 @@ type source struct {
 	host string // libvirt, qmp or vsphere, which captures a machine whole
 	name string // of its domain, or the path of its socket
 	skip string // why the disk is left out; "" is: it is not
+
+	vm   *vmware.Entry // of vsphere, once it was found
+	lost error         // why there is nothing to capture, which is told when its turn comes
 }
 
 // Schemes of sources.
@@ -109,10 +113,21 @@ type machine struct {
 
 // String is the machine's name, or the source while that is not known.
 func (m machine) String() string {
-	if m.name == "" {
-		return m.whole.String()
+	switch {
+	case m.name != "":
+		return m.name
+	case m.whole.vm != nil:
+		return m.whole.vm.Name
 	}
-	return m.name
+	return m.whole.String()
+}
+
+// path is where the machine stands, as its hypervisor says: /DC/vm/folder/NAME; "" is nowhere.
+func (m machine) path() string {
+	if m.whole == nil || m.whole.vm == nil {
+		return ""
+	}
+	return m.whole.vm.Path
 }
 
 // machines puts sources together: all into the machine called name, or each into one of its own.

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
@@ -21,6 +20,8 @@ import (
 type wholeness struct {
 	connect     string // URI of libvirt
 	all         bool
+	lists       []string // files that name machines
+	without     []string // patterns of machines that are left out
 	freeze      []string
 	pause       bool
 	consistency string
@@ -31,6 +32,7 @@ type wholeness struct {
 	enableCBT bool
 	vddk      vmware.VDDKOptions
 
+	mu   sync.Mutex  // of what follows
 	conn *hyper.Conn // made when it is needed first
 }
 
@@ -47,12 +49,12 @@ func (w *wholeness) check(sources []source) error {
 			return cli.Usage("%s: a monitor does not reach the guest's agent: only --pause holds the guest still", s)
 		case s.host == "qmp" && s.name == "":
 			return cli.Usage("qmp: needs the path of a QMP socket, as in qmp:/run/web01.qmp")
-		case s.host == "libvirt" && s.name == "" && !w.all:
-			return cli.Usage("libvirt: needs a domain, as in libvirt:web01, or --all")
-		case s.host == "vsphere" && s.name == "" && !w.all:
-			return cli.Usage("vsphere: needs a machine, as in vsphere:/DC/vm/web01, or --all")
-		case (s.host == "libvirt" || s.host == "vsphere") && s.name != "" && w.all:
-			return cli.Usage("%s names a machine, and --all means all of them: say %s: with it", s, s.host)
+		case s.host == "libvirt" && s.name == "" && !w.many():
+			return cli.Usage("libvirt: needs a domain, as in libvirt:web01, or --all, or --list")
+		case s.host == "vsphere" && s.name == "" && !w.many():
+			return cli.Usage("vsphere: needs a machine, as in vsphere:/DC/vm/web01, or --all, or --list")
+		case s.names() && s.name != "" && w.many():
+			return cli.Usage("%s names a machine, which --all and --list do, too: say %s: with them", s, s.host)
 		case s.host == "vsphere" && (w.freeze != nil || w.pause):
 			return cli.Usage("%s: VMware Tools hold the guest still, or nothing does: --freeze-mountpoint and --pause are for libvirt", s)
 		case s.host == "vsphere":
@@ -61,8 +63,8 @@ func (w *wholeness) check(sources []source) error {
 			}
 		}
 	}
-	if w.all && !slices.ContainsFunc(sources, func(s source) bool { return s.host == "libvirt" || s.host == "vsphere" }) {
-		return cli.Usage("--all is of hypervisors: say libvirt: or vsphere: with it")
+	if (w.many() || w.without != nil) && !slices.ContainsFunc(sources, source.names) {
+		return cli.Usage("--all, --list and --exclude-machine are of hypervisors: say libvirt: or vsphere: with them")
 	}
 	return w.checkVMware(sources)
 }
@@ -72,52 +74,18 @@ func (w *wholeness) checkVMware(sources []source) error {
 	if w.transport != "" && !slices.Contains(vsphere.Transports, w.transport) {
 		return cli.Usage("--transport %q is none of %s", w.transport, strings.Join(vsphere.Transports, ", "))
 	}
-	used := w.vsphere.host != "" || w.vsphere.user != "" || w.vsphere.thumbprint != "" || w.vsphere.insecure || w.transport != "" || w.enableCBT ||
+	used := w.vsphere.said() || w.transport != "" || w.enableCBT ||
 		w.vddk != vmware.VDDKOptions{}
 	if used && !slices.ContainsFunc(sources, func(s source) bool { return s.host == "vsphere" }) {
-		return cli.Usage("--server, --user, --thumbprint, --insecure, --transport, --enable-cbt and --vddk-… are for sources vsphere: alone")
+		return cli.Usage("--server, --user, --thumbprint, --cacert, --insecure, --transport, --enable-cbt and --vddk-… are for sources vsphere: alone")
 	}
 	return nil
 }
 
-// everyone puts all domains in the place of a libvirt: that names none, and machines in that of a vsphere: with a pattern.
-func (b *backup) everyone(ctx context.Context, sources []source) (out []source, err error) {
-	w := &b.whole
-	for _, s := range sources {
-		if s.host == "vsphere" {
-			found, err := w.vsphere.find(ctx, b.app, cmp.Or(s.name, "/"))
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range found {
-				out = append(out, source{host: s.host, name: m.Path})
-			}
-			continue
-		}
-		if s.host != "libvirt" || s.name != "" {
-			out = append(out, s)
-			continue
-		}
-		conn, err := w.libvirt(ctx)
-		if err != nil {
-			return nil, err
-		}
-		domains, err := conn.Domains(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if len(domains) == 0 {
-			return nil, cli.Usage("--all: there is no domain on %s", conn.URI())
-		}
-		for _, d := range domains {
-			out = append(out, source{host: s.host, name: d.Name()})
-		}
-	}
-	return out, nil
-}
-
 // libvirt is the connection of the run.
 func (w *wholeness) libvirt(ctx context.Context) (_ *hyper.Conn, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.conn == nil {
 		w.conn, err = hyper.Dial(ctx, w.connect)
 	}
@@ -136,6 +104,9 @@ func (b *backup) meet(ctx context.Context, m *machine) error {
 	if m.whole == nil {
 		return nil
 	}
+	if m.whole.lost != nil {
+		return m.whole.lost
+	}
 	state, err := cli.StateDir()
 	if err != nil {
 		return err
@@ -147,7 +118,7 @@ func (b *backup) meet(ctx context.Context, m *machine) error {
 	case "qmp":
 		m.source, name, err = b.monitor(ctx, m.whole.name, state)
 	case "vsphere":
-		m.source, name, err = b.vmware(ctx, m.whole.name, state)
+		m.source, name = b.vmware(m.whole.vm, state), m.whole.vm.Name
 	}
 	if err != nil {
 		return err
@@ -185,20 +156,13 @@ func (b *backup) monitor(ctx context.Context, socket, state string) (ingest.Mach
 	return m, name, err
 }
 
-// vmware meets a machine of vSphere, by its path.
-func (b *backup) vmware(ctx context.Context, path, state string) (ingest.Machine, string, error) {
+// vmware meets a machine of vSphere, which was found.
+func (b *backup) vmware(e *vmware.Entry, state string) ingest.Machine {
 	w := &b.whole
-	found, err := w.vsphere.find(ctx, b.app, path)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(found) > 1 {
-		return nil, "", fmt.Errorf("%w by %s", vmware.ErrAmbiguous, path)
-	}
-	return vsphere.New(w.vsphere.conn, found[0].Ref, vsphere.Options{
+	return vsphere.New(w.vsphere.conn, e.Ref, vsphere.Options{
 		Transport: w.transport, Quiesce: true, Consistency: w.consistency, EnableCBT: w.enableCBT, State: state, Scratch: w.scratch,
 		Skip: b.skip, VDDK: w.vddk,
-	}), found[0].Name, nil
+	})
 }
 
 // A rehearser is a machine that tells what would be done with it.

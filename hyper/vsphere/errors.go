@@ -19,11 +19,14 @@ var (
 	ErrPrivilege   = errors.New("privilege is missing")
 	ErrNoMachine   = errors.New("no such machine")
 	ErrAmbiguous   = errors.New("several machines are meant")
-	ErrGone        = errors.New("it is not there any more")
-	ErrBusy        = errors.New("another task is at work on the machine")
-	ErrQuiesce     = errors.New("the guest cannot be quiesced")
-	ErrLicense     = errors.New("the host's licence does not allow it")
-	ErrTimeout     = errors.New("it takes too long")
+	ErrNoTag       = errors.New("no such tag")
+	// ErrAmbiguousTag: the name of a tag is in several categories.
+	ErrAmbiguousTag = errors.New("several tags are meant")
+	ErrGone         = errors.New("it is not there any more")
+	ErrBusy         = errors.New("another task is at work on the machine")
+	ErrQuiesce      = errors.New("the guest cannot be quiesced")
+	ErrLicense      = errors.New("the host's licence does not allow it")
+	ErrTimeout      = errors.New("it takes too long")
 
 	// ErrNoAttribute: the server has no custom attribute of that name, and no category of tags.
 	ErrNoAttribute = errors.New("no custom attribute or category of tags")

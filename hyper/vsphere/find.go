@@ -1,7 +1,6 @@
 package vsphere
 
 import (
-	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -9,19 +8,18 @@ import (
 )
 
 // Find gives the machines that a pattern names, templates left out unless they are named exactly. A pattern is, and is tried as, in this
-// order: an instance UUID; a path /DC/vm/folder/NAME; one with * ? [ in it, in which * does not pass a slash; a folder's path, which is all
-// machines below it; or a name alone, or with wildcards, of a machine wherever it stands. None is ErrNoMachine.
+// order: an instance UUID, or a path /DC/vm/folder/NAME; a name alone, as people see it or as the server escapes it, of machines wherever
+// they stand; a path with * ? [ in it, in which * does not pass a slash; a folder's path, which is all machines below it; or a name with
+// wildcards. None is ErrNoMachine, one that is none path.ErrBadPattern.
 func Find(all []Entry, pattern string) ([]Entry, error) {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, fmt.Errorf("%q: %w", pattern, err)
-	}
-	exact := func(e Entry) bool { return strings.EqualFold(e.UUID, pattern) || e.Path == rooted(pattern) }
+	alone := !strings.Contains(pattern, "/")
 	for _, is := range []func(Entry) bool{
-		exact,
+		func(e Entry) bool { return strings.EqualFold(e.UUID, pattern) || e.Path == rooted(pattern) },
+		func(e Entry) bool { return !e.Template && e.called(pattern) },
 		func(e Entry) bool { return !e.Template && matches(rooted(pattern), e.Path) },
 		func(e Entry) bool { return !e.Template && below(e.Path, rooted(pattern)) },
-		func(e Entry) bool { return !e.Template && !strings.Contains(pattern, "/") && matches(pattern, e.Name) },
-		func(e Entry) bool { return !strings.Contains(pattern, "/") && e.Name == pattern }, // a template
+		func(e Entry) bool { return !e.Template && alone && matches(pattern, e.Name) },
+		func(e Entry) bool { return e.called(pattern) }, // a template
 	} {
 		var found []Entry
 		for _, e := range all {
@@ -33,7 +31,18 @@ func Find(all []Entry, pattern string) ([]Entry, error) {
 			return found, nil
 		}
 	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, fmt.Errorf("%q: %w", pattern, err)
+	}
 	return nil, fmt.Errorf("%w: %s", ErrNoMachine, pattern)
+}
+
+// unescape makes a name what people see: in names the server escapes what means something in paths.
+var unescape = strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", "\\", "%5C", "\\", "%25", "%")
+
+// called tells whether that is the machine's name.
+func (e Entry) called(name string) bool {
+	return name != "" && (e.Name == name || unescape.Replace(e.Name) == name)
 }
 
 // FindOne is Find for one machine.
@@ -69,31 +78,4 @@ func WithAttribute(all []Entry, name string, values ...string) (out []Entry) {
 		}
 	}
 	return out
-}
-
-// Tagged leaves the machines that have a tag, given by its name or its ID. It asks the server; a single host knows no tags.
-func (c *Conn) Tagged(ctx context.Context, all []Entry, tag string) (out []Entry, err error) {
-	if !c.VCenter() {
-		return nil, fmt.Errorf("tag %s: %s is a single host, which has no tags", tag, c.Host())
-	}
-	err = c.withTags(ctx, func(m tagManager) error {
-		refs, err := m.ListAttachedObjects(ctx, tag)
-		if err != nil {
-			return err
-		}
-		has := map[Ref]bool{}
-		for _, r := range refs {
-			has[r.Reference()] = true
-		}
-		for _, e := range all {
-			if has[e.Ref] {
-				out = append(out, e)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("tag %s: %w", tag, err)
-	}
-	return out, nil
 }

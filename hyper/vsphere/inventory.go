@@ -21,6 +21,7 @@ type Entry struct {
 	Tracking bool   // changed block tracking is on
 	Host     string // name of the ESXi host
 
+	Datastores []string          // names of those that its files, or images in its drives, lie on
 	Attributes map[string]string // custom ones, by name
 }
 
@@ -52,8 +53,8 @@ func (c *Conn) tree(ctx context.Context) (*tree, error) {
 	place := []string{"name", "parent"}
 	objects, err := c.everything(ctx,
 		want{"VirtualMachine", []string{"name", "parent", "parentVApp", "config.instanceUuid", "config.template", "config.changeTrackingEnabled",
-			"runtime.powerState", "runtime.host", "customValue"}},
-		want{"Folder", place}, want{"Datacenter", place}, want{"VirtualApp", append(place, "parentFolder")}, want{"HostSystem", place})
+			"runtime.powerState", "runtime.host", "datastore", "customValue"}},
+		want{"Folder", place}, want{"Datacenter", place}, want{"VirtualApp", append(place, "parentFolder")}, want{"HostSystem", place}, want{"Datastore", place})
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +116,9 @@ func (t *tree) entry(m *mo.VirtualMachine, fields map[int32]string) Entry {
 	}
 	if m.Runtime.Host != nil {
 		e.Host = t.nodes[*m.Runtime.Host].Name
+	}
+	for _, d := range m.Datastore {
+		e.Datastores = append(e.Datastores, t.nodes[d].Name)
 	}
 	for _, v := range m.CustomValue {
 		if s, ok := v.(*types.CustomFieldStringValue); ok && fields[s.Key] != "" {

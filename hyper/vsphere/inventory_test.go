@@ -38,6 +38,9 @@ func TestFind(t *testing.T) {
 	if got := paths(all); !slices.Equal(got, []string{db, a, b, d}) {
 		t.Fatalf("%q", got)
 	}
+	if !slices.Equal(all[0].Datastores, []string{"fast"}) {
+		t.Errorf("datastores %q", all[0].Datastores)
+	}
 	if all[0].UUID == "" || all[0].Power != "poweredOn" || all[0].Host == "" || all[0].Tracking || !all[3].Tracking {
 		t.Errorf("%+v", all)
 	}
@@ -55,6 +58,26 @@ func TestFind(t *testing.T) {
 	}
 	if _, err := vsphere.Find(all, "[a"); err == nil {
 		t.Error("a pattern that is none")
+	}
+}
+
+// Names are taken as they are before they are patterns, and as people see them.
+func TestFindOddNames(t *testing.T) {
+	t.Parallel()
+	var all []vsphere.Entry
+	for _, name := range []string{"web[1]", "web1", "a*", "ab", "50%25 %2f half", "DC", "[open", "tmpl"} {
+		all = append(all, vsphere.Entry{Name: name, Path: "/DC/vm/" + name, Template: name == "tmpl"})
+	}
+	for pattern, want := range map[string]string{
+		"web[1]": "web[1]", "/DC/vm/web[1]": "web[1]", "web[12]": "web1", "a*": "a*", "50% / half": "50%25 %2f half", "50%25 %2f half": "50%25 %2f half",
+		"DC": "DC", "[open": "[open", "tmpl": "tmpl", "/DC/vm/tmpl": "tmpl",
+	} {
+		if got, err := vsphere.FindOne(all, pattern); err != nil || got.Name != want {
+			t.Errorf("%s: %s, %v", pattern, got.Name, err)
+		}
+	}
+	if got, err := vsphere.Find(all, "/DC"); err != nil || len(got) != 7 {
+		t.Errorf("%q, %v", paths(got), err)
 	}
 }
 
@@ -106,10 +129,26 @@ func TestTagsAndAttributes(t *testing.T) {
 	if got, err := c.Tagged(t.Context(), all, "daily"); err != nil || len(got) != 1 || got[0].Ref != two.Ref() {
 		t.Errorf("%q, %v", paths(got), err)
 	}
-	if _, err := c.Tagged(t.Context(), all, "no such tag"); err == nil {
-		t.Error("a tag that is not there")
+	for tag, is := range map[string]error{"no such tag": vsphere.ErrNoTag, "other/daily": vsphere.ErrNoTag} {
+		if _, err := c.Tagged(t.Context(), all, tag); !errors.Is(err, is) {
+			t.Errorf("%s: %v", tag, err)
+		}
 	}
-	if got, err := c.Tags(t.Context(), two.Ref()); err != nil || len(got) != 1 || got[0].Name != "daily" {
+	one.Tag("team", "daily")
+	one.Tag("team", "a/b")
+	two.Tag("team", "nobody's")
+	if _, err := c.Tagged(t.Context(), all, "daily"); !errors.Is(err, vsphere.ErrAmbiguousTag) {
+		t.Errorf("a tag of two categories: %v", err)
+	}
+	for tag, want := range map[string]vsphere.Ref{"backup/daily": two.Ref(), "team/daily": one.Ref(), "a/b": one.Ref(), "team/a/b": one.Ref(), id: two.Ref()} {
+		if got, err := c.Tagged(t.Context(), all, tag); err != nil || len(got) != 1 || got[0].Ref != want {
+			t.Errorf("%s: %q, %v", tag, paths(got), err)
+		}
+	}
+	if _, err := c.Tagged(t.Context(), all[:1], "nobody's"); !errors.Is(err, vsphere.ErrNoMachine) {
+		t.Errorf("a tag that none has: %v", err)
+	}
+	if got, err := c.Tags(t.Context(), two.Ref()); err != nil || len(got) != 2 || !slices.ContainsFunc(got, func(t vsphere.Tag) bool { return t.Name == "daily" }) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -12,8 +12,16 @@ import (
 // A Work is something that takes long. Its counters are polled.
 type Work struct {
 	Name  string
-	Total func() int64 // bytes; may grow
+	Now   func() string // in place of Name, when what is at work changes
+	Total func() int64  // bytes; may grow
 	Done  func() int64
+}
+
+func (w Work) name() string {
+	if w.Now != nil {
+		return w.Now()
+	}
+	return w.Name
 }
 
 // How often progress is told: on a terminal, and as JSON.
@@ -57,7 +65,7 @@ func (a *App) show(w Work) func(stop <-chan struct{}) {
 func (a *App) bar(w Work, stop <-chan struct{}) {
 	p := mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barEvery))
 	bar := p.AddBar(0,
-		mpb.PrependDecorators(decor.Name(Printable(w.Name), decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f")),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return Printable(w.name()) }, decor.WCSyncSpaceR), decor.CountersKibiByte("% .1f / % .1f")),
 		mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f"), decor.Name(" "),
 			decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left")),
 	)
@@ -89,7 +97,7 @@ type progressLine struct {
 func (a *App) lines(w Work, stop <-chan struct{}) {
 	start := time.Now()
 	poll(lineEvery, stop, func() {
-		l := progressLine{Type: "progress", Name: w.Name, Total: w.Total(), Done: w.Done()}
+		l := progressLine{Type: "progress", Name: w.name(), Total: w.Total(), Done: w.Done()}
 		l.Seconds = time.Since(start).Seconds()
 		l.Rate = int64(float64(l.Done) / l.Seconds)
 		if l.Rate > 0 {
