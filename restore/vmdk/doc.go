@@ -6,6 +6,13 @@
 //	header  descriptor  grain grain ... [marker] table  grain ... [marker] table  [marker] directory  [marker] footer  [end]
 //	0       1           128
 //
+// The other disks are of several files, with a descriptor in one of its own that is written last:
+//
+//	NAME.vmdk   NAME-flat.vmdk                      Flat: the disk's bytes, as ESX has them, thin or not
+//	NAME.vmdk   NAME-s001.vmdk  NAME-s002.vmdk ...  Pieces: sparse, of at most 2 GiB each
+//
+// They are Targets for a folder that nobody else has: whoever makes the folder appear makes the disk appear.
+//
 // Words: a sector is 512 bytes, and what all numbers in these files count. A grain is 128 of them, the unit in which data is there or
 // not; it is as long as a granule of package restore. A table says where 512 grains are, a directory where the tables are. A marker is
 // a sector that says what comes behind it; a compressed grain begins with a short one of its own. The descriptor is a text that says

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/vmware/govmomi/vmdk"
+	"golang.org/x/sys/unix"
 
 	"vbfs/restore"
 	"vbfs/restore/targettest"
@@ -278,4 +279,13 @@ func (l *limited) Write(p []byte) (int, error) {
 		return 0, l.err
 	}
 	return len(p), nil
+}
+
+func allocated(t *testing.T, path string) int64 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Blocks * 512
 }
