@@ -89,7 +89,8 @@ func rows() []row {
 	all = append(all, firstByteRows()...)
 	all = append(all, memoryRows()...)
 	all = append(all, overheadRows()...)
-	return append(all, libvirtRows()...)
+	all = append(all, libvirtRows()...)
+	return append(all, vsphereRows()...)
 }
 
 // String is a line for the terminal.
