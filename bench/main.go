@@ -24,7 +24,7 @@ type options struct {
 }
 
 func parse() (o options) {
-	flag.StringVar(&o.only, "only", "", "measure the rows alone that match the `REGEXP`")
+	flag.StringVar(&o.only, "only", "", "measure, or profile, only what matches the `REGEXP`")
 	flag.IntVar(&o.rounds, "rounds", 5, "valid rounds of each row")
 	flag.BoolVar(&o.quick, "quick", false, "a small image and small repositories: to try the benchmark, not the program")
 	flag.StringVar(&o.out, "out", "", "write the table to this `FILE` too (default docs/benchmarks.md when all was measured)")
@@ -61,7 +61,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	if o.profile != "" {
-		return l.profile(ctx, o.profile)
+		return l.profile(ctx, o.profile, only)
 	}
 	results, err := l.measureAll(ctx, only)
 	if err != nil {

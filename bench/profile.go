@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/pprof"
 	"strconv"
 
@@ -24,7 +25,7 @@ import (
 
 // profile does our side's work in this process, once each, and leaves NAME.pprof in dir. The programs themselves know
 // nothing of profiles.
-func (l *lab) profile(ctx context.Context, dir string) error {
+func (l *lab) profile(ctx context.Context, dir string, only *regexp.Regexp) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -34,8 +35,11 @@ func (l *lab) profile(ctx context.Context, dir string) error {
 	}{
 		{"capture", l.profileCapture}, {"unchanged", l.profileUnchanged}, {"increment", l.profileIncrement},
 		{"sequential", l.profileServe(l.copyNull)}, {"cold", l.profileServe(l.readCold)}, {"hot", l.profileServe(l.readHot)},
-		{"chain", l.profileChain}, {"mount", l.profileMount}, {"first", l.profileFirst},
+		{"chain", l.profileChain}, {"mount", l.profileMount}, {"first", l.profileFirst}, {"vsphere", l.profileVSphere},
 	} {
+		if !only.MatchString(p.name) {
+			continue
+		}
 		l.say("profile %s", p.name)
 		if err := profiled(ctx, filepath.Join(dir, p.name+".pprof"), p.work); err != nil {
 			return err

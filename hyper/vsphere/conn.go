@@ -40,12 +40,16 @@ type Conn struct {
 	trust   *trust
 	session *session
 	slots   chan struct{} // HTTP requests for data under way
+	streams chan struct{} // those of them that stay open between reads
 	stop    func()        // ends who keeps the session alive
 	kept    sync.WaitGroup
 }
 
 // requestsAtOnce bounds the requests for data under way: hosts answer 503 and cut connections when there are many.
 const requestsAtOnce = 12
+
+// streamsAtOnce bounds those of them that wait for their reader. It leaves room for the others, so that nobody waits for ever.
+const streamsAtOnce = 8
 
 // closeTime bounds the courtesy of logging out.
 const closeTime = 10 * time.Second
@@ -58,6 +62,7 @@ func Login(ctx context.Context, s Server) (*Conn, error) {
 	}
 	c := &Conn{
 		trust: &trust{server: s, addr: withPort(u.Host), hosts: map[string]string{}}, slots: make(chan struct{}, requestsAtOnce),
+		streams: make(chan struct{}, streamsAtOnce),
 	}
 	client := soap.NewClient(u, false)
 	t := client.DefaultTransport()

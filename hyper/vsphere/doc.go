@@ -6,6 +6,7 @@
 //	                  |------ Machine             all that a capture asks of one, in one round trip
 //	                  |------ Snapshot, Remove, Consolidate, SetTracking, Changes
 //	                  |------ File                ranges of a datastore's file over HTTPS, from the machine's host or vCenter
+//	                  |       Stream              a longer range, read bit by bit: what is read in order is asked for once
 //	                  |------ Lease               whole disks as streams
 //	                  |------ VDDK                an nbdkit that reads a disk with VMware's library
 //	                  |

@@ -173,17 +173,23 @@ func (f *File) once(ctx context.Context, w *way, s span, take func(*http.Respons
 		return context.Cause(ctx)
 	}
 	defer func() { <-f.c.slots }()
-	ctx, cancel := context.WithTimeoutCause(ctx, fileTime, fmt.Errorf("%w: more than %v", ErrTimeout, fileTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, fileTime, errSlow)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url.String(), nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.off, s.off+s.n-1))
-	res, err := w.do(ctx, f.c, req)
+	res, err := f.ask(ctx, w, s)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
 	return take(res)
+}
+
+var errSlow = fmt.Errorf("%w: more than %v", ErrTimeout, fileTime)
+
+func (f *File) ask(ctx context.Context, w *way, s span) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.off, s.off+s.n-1))
+	return w.do(ctx, f.c, req)
 }

@@ -75,20 +75,24 @@ func (s *session) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 	}
 }
 
+// loginTries is how often a call is made in sessions that turn out to have expired.
+const loginTries = 3
+
 // once calls, and logs in again if the session has expired: then nothing was done.
 func (s *session) once(ctx context.Context, req, res soap.HasFault) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, callTime, fmt.Errorf("%w: no answer within %v", ErrTimeout, callTime))
 	defer cancel()
-	logins := s.count()
-	err := s.soap.RoundTrip(ctx, req, res)
-	if !faulted(translate(err), "NotAuthenticated") {
-		return err
+	for try := 1; ; try++ {
+		logins := s.count()
+		err := s.soap.RoundTrip(ctx, req, res)
+		if !faulted(translate(err), "NotAuthenticated") || try == loginTries {
+			return err
+		}
+		if err := s.again(ctx, logins); err != nil {
+			return fmt.Errorf("the session has expired: %w", err)
+		}
+		reset(res)
 	}
-	if err := s.again(ctx, logins); err != nil {
-		return fmt.Errorf("the session has expired: %w", err)
-	}
-	reset(res)
-	return s.soap.RoundTrip(ctx, req, res)
 }
 
 // reset empties an answer: a fault in it would outlive the next one.

@@ -8,7 +8,7 @@ import (
 	"vbfs/ingest"
 )
 
-// changed asks for all changes of a disk before anything is read: an error is a reason to read everything.
+// changed asks for all changes of a disk before anything is read: an error is a reason to read everything. No changes are not nil.
 func (t *taking) changed(ctx context.Context, d vsphere.Disk) ([]ingest.Extent, error) {
 	return t.areas(ctx, d, t.base(d).Tracking)
 }

@@ -168,10 +168,7 @@ func (t *taking) open(ctx context.Context, d vsphere.Disk, changes bool) (_ inge
 			failed = append(failed, errors.New("transport nfc reads whole disks alone"))
 			continue
 		}
-		src, err := t.openBy(ctx, d, by)
-		if err == nil && changes {
-			src = only{src, areas}
-		}
+		src, err := t.openBy(ctx, d, by, areas)
 		if err == nil {
 			return src, by, nil
 		}
@@ -183,12 +180,17 @@ func (t *taking) open(ctx context.Context, d vsphere.Disk, changes bool) (_ inge
 	return nil, "", errors.Join(failed...)
 }
 
-func (t *taking) openBy(ctx context.Context, d vsphere.Disk, by string) (ingest.Source, error) {
+// openBy opens a disk of which areas are to be read. nil is: all.
+func (t *taking) openBy(ctx context.Context, d vsphere.Disk, by string, areas []ingest.Extent) (ingest.Source, error) {
 	switch by {
 	case VDDK:
-		return t.openVDDK(ctx, d)
+		src, err := t.openVDDK(ctx, d)
+		if err == nil && areas != nil {
+			src = only{src, areas}
+		}
+		return src, err
 	case HTTPS:
-		return t.openRanges(ctx, d)
+		return t.openRanges(ctx, d, areas)
 	case NFC:
 		return t.openStream(ctx, d)
 	}

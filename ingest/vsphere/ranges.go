@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -19,20 +20,27 @@ type ranges struct {
 	size int64
 	life context.Context // until Close, which ends calls under way: io.ReaderAt has none
 	stop context.CancelFunc
+
+	wanted []ingest.Extent // what is to be read, in order; nil while that is not known
+
+	mu      sync.Mutex                // of what follows
+	streams map[int64]*vsphere.Stream // those that nobody reads just now, by the offset at which they go on
 }
 
-// openRanges refuses all disks whose bytes are not one flat file.
-func (t *taking) openRanges(ctx context.Context, d vsphere.Disk) (ingest.Source, error) {
+// openRanges refuses all disks whose bytes are not one flat file. Of areas of nil all is to be read.
+func (t *taking) openRanges(ctx context.Context, d vsphere.Disk, areas []ingest.Extent) (ingest.Source, error) {
 	src, err := t.ranges(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("transport https: %w", err)
 	}
-	extents, err := t.allocated(ctx, d, src)
-	if err != nil {
-		src.Close()
-		return nil, fmt.Errorf("transport https: %w", err)
+	if areas == nil {
+		if areas, err = t.allocated(ctx, d, src); err != nil {
+			src.Close()
+			return nil, fmt.Errorf("transport https: %w", err)
+		}
 	}
-	return only{src, extents}, nil
+	src.wanted = areas
+	return only{src, areas}, nil
 }
 
 func (t *taking) ranges(ctx context.Context, d vsphere.Disk) (*ranges, error) {
@@ -75,7 +83,7 @@ func (t *taking) openFlat(ctx context.Context, d vsphere.Disk, name string) (*ra
 	if size != d.Capacity {
 		return nil, fmt.Errorf("%w: %s has %d bytes, the disk has %d", ErrTransport, name, size, d.Capacity)
 	}
-	r := &ranges{file: f, size: size}
+	r := &ranges{file: f, size: size, streams: map[int64]*vsphere.Stream{}}
 	r.life, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return r, nil
 }
@@ -102,11 +110,7 @@ func (r *ranges) ReadAt(p []byte, off int64) (int, error) {
 	if len(p) == 0 {
 		return 0, past
 	}
-	size, err := r.file.Read(r.life, p, off)
-	if err == nil && size != r.size {
-		err = fmt.Errorf("%s had %d bytes and has %d now", r.file.Name(), r.size, size)
-	}
-	if err != nil {
+	if err := r.read(p, off); err != nil {
 		return 0, err
 	}
 	return len(p), past
@@ -119,5 +123,11 @@ func (r *ranges) Extents(ctx context.Context) iter.Seq2[ingest.Extent, error] {
 
 func (r *ranges) Close() error {
 	r.stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.streams {
+		s.Close()
+	}
+	clear(r.streams)
 	return nil
 }
