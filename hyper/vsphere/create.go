@@ -120,3 +120,15 @@ func (c *Conn) PowerOn(ctx context.Context, machine Ref) error {
 	}
 	return nil
 }
+
+// Child finds what of that name is right below a folder. A Ref without a Value is: nothing.
+func (c *Conn) Child(ctx context.Context, folder Ref, name string) (Ref, error) {
+	r, err := methods.FindChild(ctx, c.vim, &types.FindChild{This: *c.vim.ServiceContent.SearchIndex, Entity: folder, Name: name})
+	if err != nil {
+		return Ref{}, fmt.Errorf("find %s: %w", name, translate(err))
+	}
+	if r.Returnval == nil {
+		return Ref{}, nil
+	}
+	return *r.Returnval, nil
+}

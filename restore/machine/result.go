@@ -5,6 +5,7 @@ type Result struct {
 	Name, UUID string
 	Disks      []Restored
 	Notes      []string // what the user should know, a sentence each
+	Short      []string // what was asked for and did not come about, a sentence each: the restore is done in part
 }
 
 // A Restored disk.

@@ -1,4 +1,3 @@
-// Package vsphere restores machines to VMware: a new one, or over one that is there.
 package vsphere
 
 import (

@@ -16,8 +16,33 @@ var Transports = []string{VDDK, NFC}
 
 // Options say how to restore. The zero value is the default.
 type Options struct {
-	// Path is, for Over, a pattern that one machine fits: a path, a name, or an instance UUID. Empty is the recorded instance UUID.
+	// Path is, for Over, a pattern that one machine fits: a path, a name, or an instance UUID. Empty is the recorded instance UUID. For
+	// New it is the folder, /DC/vm/folder, or the machine's own path. Empty is the recorded folder.
 	Path string
+
+	// Name of a new machine. Empty is the last of Path, if that is no folder, else the recorded one.
+	Name string
+
+	// Storage is the datastore of a new machine, and Stores those of single disks, by their names in the point. Empty is the recorded
+	// one, else the only one.
+	Storage string
+	Stores  map[string]string
+
+	// Cluster, which may be a host that stands alone, Host and Pool run a new machine: names, or inventory paths. Empty is as recorded,
+	// else the only one.
+	Cluster, Host, Pool string
+
+	// Networks are what a new machine's cards are plugged into, by the names of the recorded networks, or the cards' labels.
+	Networks map[string]string
+
+	// Format of a new machine's disks, one of spec.Formats. Empty is as recorded.
+	Format string
+
+	// IDs of a new machine.
+	IDs machine.IDs
+
+	// PowerOn starts a new machine in the end.
+	PowerOn bool
 
 	// Delta reads what an existing machine's disks hold, and writes what differs. It needs the library.
 	Delta bool

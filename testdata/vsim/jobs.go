@@ -129,6 +129,9 @@ func (h *Host) revert(vm *simulator.VirtualMachine, s *simulator.VirtualMachineS
 // reconfigure refuses to lengthen a disk that a snapshot stands on, as vSphere does and vcsim does not.
 func (h *Host) reconfigure(vm *simulator.VirtualMachine, req *types.ReconfigVM_Task) job {
 	return func(ctx *simulator.Context) (result types.AnyType, fault types.BaseMethodFault) {
+		if fault := h.faulty(&req.Spec); fault != nil {
+			return nil, fault
+		}
 		h.reg.WithLock(ctx, vm, func() {
 			if vm.Snapshot != nil && lengthens(vm, req.Spec.DeviceChange) {
 				fault = &types.InvalidDeviceOperation{}
@@ -146,6 +149,7 @@ func (h *Host) reconfigure(vm *simulator.VirtualMachine, req *types.ReconfigVM_T
 		h.reg.WithLock(ctx, vm, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
+			keep(vm, &req.Spec)
 			m.disable(vm)
 			fault = wrong(m.publish(ctx, vm))
 		})
@@ -178,6 +182,9 @@ func lengthens(vm *simulator.VirtualMachine, changes []types.BaseVirtualDeviceCo
 // createVM gives the disks of a new machine their length, so that a client finds them whole.
 func (h *Host) createVM(folder types.ManagedObjectReference, req *types.CreateVM_Task) job {
 	return func(ctx *simulator.Context) (result types.AnyType, fault types.BaseMethodFault) {
+		if fault := h.faulty(&req.Config); fault != nil {
+			return nil, fault
+		}
 		f := h.reg.Get(folder).(*simulator.Folder)
 		h.reg.WithLock(ctx, f, func() {
 			result, fault = h.ended(f.CreateVMTask(ctx, req).(*methods.CreateVM_TaskBody).Res.Returnval)
@@ -193,6 +200,7 @@ func (h *Host) createVM(folder types.ManagedObjectReference, req *types.CreateVM
 		h.reg.WithLock(ctx, vm, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
+			keep(vm, &req.Config)
 			fault = wrong(m.publish(ctx, vm))
 		})
 		return result, fault

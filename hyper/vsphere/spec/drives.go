@@ -79,3 +79,16 @@ func (p *Plan) port(d types.BaseVirtualDevice) {
 	}
 	p.plug(d)
 }
+
+// Media are the files that drives hold.
+func Media(devices []types.BaseVirtualDevice) (out []string) {
+	for _, d := range devices {
+		switch b := d.GetVirtualDevice().Backing.(type) {
+		case *types.VirtualCdromIsoBackingInfo:
+			out = append(out, b.FileName)
+		case *types.VirtualFloppyImageBackingInfo:
+			out = append(out, b.FileName)
+		}
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package vsphere
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vmware/govmomi/vim25/types"
+	"golang.org/x/sync/errgroup"
+
+	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/spec"
+	"vbfs/restore/machine"
+)
+
+// bringAll adds all disks. Those that the library fills are made first, one by one, and settled with: so what the server refuses is known
+// before the bytes go.
+func (n *newMachine) bringAll(ctx context.Context) error {
+	for i := range n.disks {
+		add := n.addNew
+		if !n.library {
+			add = n.addBrought
+		}
+		if err := add(ctx, &n.disks[i]); err != nil {
+			return fmt.Errorf("disk %s: %w", n.disks[i].name(), err)
+		}
+	}
+	if err := n.order(ctx); err != nil {
+		return err
+	}
+	if !n.library {
+		return nil
+	}
+	return n.fillNew(ctx)
+}
+
+// addNew adds a disk that is made with it.
+func (n *newMachine) addNew(ctx context.Context, d *newDisk) error {
+	return n.add(ctx, d, spec.DiskWish{File: "[" + n.stores[d.name()].Name + "]"})
+}
+
+// addBrought adds a disk whose bytes were brought first.
+func (n *newMachine) addBrought(ctx context.Context, d *newDisk) error {
+	store := n.stores[d.name()]
+	file, err := n.bring(ctx, spot{
+		pool: n.pool.Ref, folder: n.folder, host: &n.host.Ref, datastore: store.Ref, store: store.Name, format: n.formats[d.name()],
+		hardware: n.info.Version,
+	}, d.Disk)
+	if err != nil {
+		return err
+	}
+	n.undo.Add(func(ctx context.Context) error { return n.drop(ctx, file) })
+	if err := n.add(ctx, d, spec.DiskWish{File: file, Made: true}); err != nil {
+		return err
+	}
+	now, err := n.conn.Machine(ctx, n.ref)
+	if err != nil {
+		return err
+	}
+	to, err := n.made(now, d)
+	if err == nil {
+		d.done = restored(d.Disk, to, machine.Made)
+		d.done.Written = d.Amount.Data
+	}
+	return err
+}
+
+// drop removes a disk that was brought, unless the machine has it, with which it goes.
+func (n *newMachine) drop(ctx context.Context, file string) error {
+	if now, err := n.conn.Machine(ctx, n.ref); err == nil {
+		for _, d := range now.Disks {
+			if d.File == file {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func (n *newMachine) add(ctx context.Context, d *newDisk, w spec.DiskWish) error {
+	now, err := n.conn.Machine(ctx, n.ref)
+	if err != nil {
+		return err
+	}
+	w.Key, w.Size, w.Format = d.was.Key, d.Record.Size, n.formats[d.name()]
+	change, err := n.plan.Disk(w, now.Config.Hardware.Device)
+	if err != nil {
+		return err
+	}
+	return n.conn.Reconfigure(ctx, n.ref, types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{change}})
+}
+
+// made finds the disk that was added: it is where the recorded one was.
+func (n *newMachine) made(now *hyper.Machine, d *newDisk) (*hyper.Disk, error) {
+	for i := range now.Disks {
+		if now.Disks[i].Name == d.was.Name {
+			return &now.Disks[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s has no disk %s, though it was added", machine.ErrOther, n.name, d.was.Name)
+}
+
+// fillNew writes the images into the disks.
+func (n *newMachine) fillNew(ctx context.Context) error {
+	now, err := n.conn.Machine(ctx, n.ref)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(disksAtOnce)
+	for i := range n.disks {
+		d := &n.disks[i]
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			to, err := n.made(now, d)
+			if err == nil {
+				d.done, err = n.fill(ctx, n.ref, to.Key, d.Disk, true)
+			}
+			if err != nil {
+				return fmt.Errorf("disk %s: %w", d.name(), err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}

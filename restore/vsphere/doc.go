@@ -1,0 +1,29 @@
+// Package vsphere restores machines to VMware: a new one, or over one that is there.
+//
+//	New   configuration of the point --spec.Make--> a machine without disks --> disks, one by one --> order of booting, NVRAM,
+//	        |            ^                                                        |                    change tracking,
+//	        '-- place: folder, pool, host, datastores, networks, IDs            fill | bring           attributes, tags, power
+//
+//	Over  disks of the point --match--> disks of the machine, by UUID or place, and size
+//	                                      |
+//	                  fill: the disk as it is, through VMware's library: all of it, or what differs (delta)
+//	                  bring: a new disk as a stream (NFC), which replaces the old one when all are there
+//
+// A carrier brings the bytes: it fills a disk that is there through the library (VDDK), or brings one as a stream, which a throw-away
+// machine imports.
+//
+// # Words
+//
+// The recorded machine is the one that the point was captured from; a fresh one has UUIDs and network addresses of its own. A note is a
+// sentence for the user about what is not as it was.
+//
+// # Invariants
+//
+//   - New never touches what was there before, and leaves nothing when it fails, or is interrupted: folders, the machine, disks that no
+//     machine has yet. What was asked of the server is waited for, so that it is known what there is to be removed.
+//   - What is not where it was is named by the user, or is the only one of its kind; a card on a network that nobody named is not
+//     connected. In doubt nothing is made, and the error names the flag.
+//   - No two machines get one UUID, or one network address.
+//   - Over does nothing to a machine that runs, is suspended, or has snapshots.
+//   - What was restored is never taken for unchanged by the next increment: change tracking begins when all bytes are written.
+package vsphere
