@@ -13,10 +13,12 @@ import (
 	"golang.org/x/term"
 
 	"vbfs/cmd/internal/cli"
+	"vbfs/hyper/vsphere/spec"
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/restore"
 	"vbfs/restore/target"
+	"vbfs/restore/vsphere"
 )
 
 // A restoring is the command and its flags.
@@ -26,6 +28,7 @@ type restoring struct {
 	overwrite bool
 	verify    bool
 	machine   machineFlags
+	vmware    vmwareFlags
 }
 
 func restoreCommand(app *cli.App) *cobra.Command {
@@ -39,21 +42,31 @@ bytes on standard output. A file appears under its name when it is complete. How
 With libvirt: as TARGET a whole machine comes back: as a new one, whose images are made in the directory or storage pool of
 --storage; or, with --overwrite, as the shut-off domain that is there already, whose definition stays. A new machine keeps its
 UUID and network addresses when it comes back under its own name and no other has them. With --delta only what differs is
-written, into the images as they are.`,
+written, into the images as they are.
+
+With vsphere:PATH as TARGET it becomes a machine of VMware's. PATH is the new machine's, /DC/vm/folder/NAME, or a folder's, or
+empty: then it comes back where it was. Folders are made as needed. Its datastores, networks, cluster or host and pool are the
+recorded ones, if they are there, else the only ones, else to be named. Disks go through VMware's library VDDK where that is
+installed, else as streams (nfc). With --overwrite, PATH names a machine that is there, off and without snapshots, as for backup;
+empty is the recorded one, by its instance UUID.`,
 		Example: `vbackup restore -r /srv/backup web01 /tmp/web01.qcow2
 vbackup restore -r /srv/backup db01@2026-11-19:vdb /dev/vg0/restored --overwrite --verify
 vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'
 vbackup restore -r /srv/backup web01@2026-11-19 libvirt: --name web01-old --storage default
-vbackup restore -r /srv/backup web01@latest libvirt: --overwrite --delta`,
+vbackup restore -r /srv/backup web01@latest libvirt: --overwrite --delta
+vbackup restore -r /srv/backup web01@latest vsphere:/DC/vm/restored/web01-old --server vcenter --user backup@vsphere.local --network 'VM Network=Test'
+vbackup restore -r /srv/backup web01@latest vsphere: --server vcenter --user backup@vsphere.local --overwrite --delta`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0], args[1]) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.overwrite, "overwrite", false, "replace what the target holds")
 	f.BoolVar(&r.verify, "verify", false, "read the target back and compare")
-	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name)")
-	complete(cmd, "format", "raw", "qcow2", "vmdk")
+	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name); of VMware's disks: thin, zeroedthick or eagerzeroedthick (default as it was)")
+	complete(cmd, "format", append([]string{"raw", "qcow2", "vmdk"}, spec.Formats...)...)
 	r.machine.add(f)
+	r.vmware.add(f)
+	complete(cmd, "transport", vsphere.Transports...)
 	return cmd
 }
 
@@ -70,6 +83,9 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 		if to == toLibvirt {
 			return r.libvirt(ctx, repo, p, s.Disk)
 		}
+		if path, ok := strings.CutPrefix(to, toVSphere); ok {
+			return r.vsphere(ctx, repo, p, s.Disk, path)
+		}
 		if s.Disk, err = onlyDisk(p, s); err != nil {
 			return err
 		}
@@ -83,8 +99,11 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 
 // check refuses what cannot be, before the repository is opened.
 func (r *restoring) check(to string) error {
-	if strings.HasPrefix(to, "vsphere:") {
-		return cli.Later("the target vsphere:")
+	if strings.HasPrefix(to, toVSphere) {
+		return r.checkVSphere()
+	}
+	if r.vmware.said() {
+		return cli.Usage("--server, --user, --thumbprint, --cacert, --insecure, --cluster, --host, --pool, --network, --power-on, --transport and --vddk-… are for the target vsphere: alone")
 	}
 	if r.format != "" && !slices.Contains([]string{"raw", "qcow2", "vmdk"}, r.format) {
 		return cli.Usage("--format %q is none of raw, qcow2 and vmdk", r.format)

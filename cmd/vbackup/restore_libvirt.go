@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"vbfs/cmd/internal/cli"
@@ -31,7 +32,7 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 	}
 	defer conn.Close()
 	o := libvirt.Options{
-		Name: r.machine.name, Storage: r.machine.storage, Format: r.format, IDs: r.machine.ids(), Delta: r.machine.delta,
+		Name: r.machine.name, Storage: strings.Join(r.machine.storage, ""), Format: r.format, IDs: r.machine.ids(), Delta: r.machine.delta,
 		Verify: r.verify, Progress: new(vm.Progress),
 	}
 	bring := libvirt.New
@@ -47,7 +48,8 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 	if err != nil {
 		return machineWayOut(fmt.Errorf("restore %s@%s to libvirt: %w", p.MachineName, p.Name, err))
 	}
-	if err := r.machineSummary(p, made, time.Since(start)); err != nil {
+	said := fmt.Sprintf("the domain %s (%s), which is shut off", made.Name, made.UUID)
+	if err := r.machineSummary(p, made, said, restoredLine{Domain: made.Name}, time.Since(start)); err != nil {
 		return err
 	}
 	return r.missing(ctx, p, disk)
@@ -103,12 +105,13 @@ func (r *restoring) missing(ctx context.Context, p *format.Manifest, disk string
 	return cli.Told(cli.Partly)
 }
 
-func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, took time.Duration) error {
+// machineSummary tells what was restored; line says, for scripts, what of the machine.
+func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, said string, line restoredLine, took time.Duration) error {
 	for _, n := range made.Notes {
 		r.app.Warn("%s: %s", made.Name, n)
 	}
 	if r.app.Flags.JSON {
-		return r.app.Line(restoredLineOf(p, made, r.verify, took))
+		return r.app.Line(line.of(p, made, r.verify, took))
 	}
 	verified := ""
 	if r.verify {
@@ -117,7 +120,7 @@ func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, took tim
 	for _, d := range made.Disks {
 		r.app.Say("%s, %s, was %s: %s, of which %s data; %s written", d.Name, d.Path, d.How, cli.Size(d.Size), cli.Size(d.Data), cli.Size(d.Written))
 	}
-	r.app.Say("restored%s %s@%s to the domain %s (%s), which is shut off, in %s", verified, p.MachineName, p.Name, made.Name, made.UUID, cli.Took(took))
+	r.app.Say("restored%s %s@%s to %s, in %s", verified, p.MachineName, p.Name, said, cli.Took(took))
 	return nil
 }
 
@@ -125,12 +128,14 @@ func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, took tim
 type restoredLine struct {
 	Type     string         `json:"type"`
 	Point    string         `json:"point"`
-	Domain   string         `json:"domain"`
+	Domain   string         `json:"domain,omitempty"`  // of libvirt
+	Machine  string         `json:"machine,omitempty"` // of others
 	UUID     string         `json:"uuid"`
 	Disks    []restoredDisk `json:"disks"`
 	Verified bool           `json:"verified"`
 	Seconds  float64        `json:"seconds"`
 	Warnings []string       `json:"warnings,omitempty"`
+	Short    []string       `json:"not_done,omitempty"` // of what was asked for
 }
 
 type restoredDisk struct {
@@ -143,9 +148,9 @@ type restoredDisk struct {
 	Written int64  `json:"written_bytes"`
 }
 
-func restoredLineOf(p *format.Manifest, made *vm.Result, verified bool, took time.Duration) restoredLine {
-	l := restoredLine{Type: "summary", Point: p.Point.String(), Domain: made.Name, UUID: made.UUID, Verified: verified,
-		Seconds: took.Seconds(), Warnings: made.Notes}
+func (l restoredLine) of(p *format.Manifest, made *vm.Result, verified bool, took time.Duration) restoredLine {
+	l.Type, l.Point, l.UUID, l.Verified = "summary", p.Point.String(), made.UUID, verified
+	l.Seconds, l.Warnings, l.Short = took.Seconds(), made.Notes, made.Short
 	for _, d := range made.Disks {
 		l.Disks = append(l.Disks, restoredDisk{d.Name, d.Path, d.Format, d.How, d.Size, d.Data, d.Written})
 	}
