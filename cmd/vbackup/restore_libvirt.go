@@ -163,7 +163,7 @@ var machineWaysOut = []struct {
 	hint string
 }{
 	{vm.ErrHalf, "restore it again before the machine is started"},
-	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET; machines of other hypervisors become libvirt's in a later release"},
+	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET"},
 	{vm.ErrExists, "give another one with --name, leave --keep-ids out, or put the machine that is there back with --overwrite"},
 	{vm.ErrRuns, "shut it down first, with: virsh shutdown; or make another machine with --name and --storage"},
 	{vm.ErrSnapshots, "or make another machine of the point with --name and --storage"},

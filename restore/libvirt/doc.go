@@ -1,5 +1,7 @@
 // Package libvirt restores machines to libvirt: a new one, or into one that is there and shut off.
 //
+//	      what another hypervisor recorded --translate--> definition, names of disks
+//
 //	New   definition of the point --adjust--> definition of the machine to be ------------------------+
 //	        |                                                                                         |
 //	      disks, files --> restore/raw, restore/image --> images in a directory or pool --> names --> defined
@@ -25,6 +27,8 @@
 //   - Delta believes a dirty bitmap only if it is of the point's own checkpoint, was enabled, was ended well, and a sample of what it calls
 //     unchanged is. Otherwise all is compared. Nothing is ever written because of a bitmap alone, and what is not
 //     written was the same.
+//   - Of a machine that another hypervisor ran, what is its alone stays out: its firmware's variables, its marks of changes. Each disk's
+//     new name is told.
 //   - An adjusted definition names no file that is not there: media are ejected, disks that were left out go unless they are
 //     there and not another machine's. What else of the host is missing is noted.
 package libvirt

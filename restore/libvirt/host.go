@@ -2,11 +2,8 @@ package libvirt
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
-
-	hyper "vbfs/hyper/libvirt"
 )
 
 // look asks libvirt for the networks that the machine needs.
@@ -17,8 +14,8 @@ func (n *newMachine) look(ctx context.Context) error {
 			continue
 		}
 		name := card.Source.Network.Network
-		active, err := n.conn.NetworkActive(ctx, name)
-		if err != nil && !errors.Is(err, hyper.ErrNoNetwork) && !errors.Is(err, hyper.ErrUnsupported) {
+		active, err := activeNetwork(ctx, n.conn, name)
+		if err != nil {
 			return err
 		}
 		n.networks[name] = active

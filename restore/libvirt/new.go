@@ -30,7 +30,11 @@ type newMachine struct {
 // New makes a machine of a point: its disks, the files that it starts from, its definition. When it fails, what it made is
 // gone; what was there before is never touched.
 func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r *machine.Result, err error) {
-	n := &newMachine{conn: conn, m: m, o: o}
+	as, err := asNative(ctx, conn, m)
+	if err != nil {
+		return nil, err
+	}
+	n := &newMachine{conn: conn, m: as.Machine, o: o}
 	if err := n.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -50,7 +54,7 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	for _, j := range jobs {
 		r.Disks = append(r.Disks, j.restored())
 	}
-	return r, nil
+	return as.finish(r), nil
 }
 
 // begin finds out what is to be made, and refuses what cannot be.

@@ -29,7 +29,12 @@ type oldMachine struct {
 // Over restores disks of a point, and with all of them the machine's NVRAM and TPM, to a domain that is shut off. Its
 // definition stays. When it fails, the domain is as it was before, but for images that were written in place: machine.ErrHalf.
 func Over(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r *machine.Result, err error) {
-	old := &oldMachine{conn: conn, m: m, o: o}
+	as, err := asNative(ctx, conn, m)
+	if err != nil {
+		return nil, err
+	}
+	as.notes = nil // the definition stays what it is
+	old := &oldMachine{conn: conn, m: as.Machine, o: o}
 	if err := old.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -45,7 +50,7 @@ func Over(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (
 	for _, j := range jobs {
 		r.Disks = append(r.Disks, j.restored())
 	}
-	return r, nil
+	return as.finish(r), nil
 }
 
 // begin finds the domain, and refuses one whose disks may not change.

@@ -67,7 +67,3 @@ func (h *Hardware) match(m machine.Machine) {
 		}
 	}
 }
-
-func (h *Hardware) note(format string, args ...any) {
-	h.Notes = append(h.Notes, fmt.Sprintf(format, args...))
-}

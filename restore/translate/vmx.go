@@ -84,7 +84,7 @@ func (w *vmxWriter) general() {
 		w.put("tools.syncTime", strings.ToUpper(strconv.FormatBool(isTrue(t.SyncTimeWithHost))))
 	}
 	for what, a := range map[string]*types.ResourceAllocationInfo{"CPU": w.c.CpuAllocation, "memory": w.c.MemoryAllocation} {
-		if a != nil && (a.Reservation != nil && *a.Reservation > 0 || a.Limit != nil && *a.Limit > 0) {
+		if limited(a) {
 			w.note("its reservation or limit of %s is left out", what)
 		}
 	}
@@ -157,15 +157,19 @@ func (w *vmxWriter) order() {
 func (w *vmxWriter) extra() {
 	for _, o := range w.c.ExtraConfig {
 		v := o.GetOptionValue()
-		value, ok := v.Value.(string)
-		if !ok && v.Value != nil {
-			value = fmt.Sprint(v.Value)
-		}
 		if v.Key == "" || strings.ContainsAny(v.Key, " \t=#\r\n\x00") || w.Has(v.Key) || ofHost(strings.ToLower(v.Key)) {
 			continue
 		}
-		w.put(v.Key, value)
+		w.put(v.Key, toText(v.Value))
 	}
+}
+
+// toText is a setting's value, which the API gives as anything.
+func toText(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
 
 // ofHost tells which settings, in lower case, are of a place or of a time.

@@ -40,8 +40,8 @@ func (w *vmxWriter) device(d types.BaseVirtualDevice) {
 	case *types.VirtualTPM:
 		w.note("its TPM is left out: VMware makes one only for an encrypted machine; what is bound to it, as BitLocker, asks for its recovery key")
 	default:
-		if b := d.(types.BaseVirtualDevice); !implied(b) {
-			w.note("%s (%s) is left out", label(b), class(b))
+		if !implied(d) {
+			w.note("%s (%s) is left out", label(d), class(d))
 		}
 	}
 }
