@@ -60,7 +60,7 @@ man: build ## write man pages to bin/man
 	mkdir -p bin/man
 	bin/vbackup man bin/man
 	bin/vbfs man bin/man
-	@for page in docs/coming-from-*.md; do \
+	@for page in docs/coming-from-*.md docs/vsphere-privileges.md; do \
 		go run github.com/cpuguy83/go-md2man/v2 -in $$page -out bin/man/vbackup-$$(basename $$page .md).7; done
 
 deps: ## install what building and testing need, with apt
