@@ -31,6 +31,7 @@ type backup struct {
 	dryRun, waitLock bool
 	audit, failOdd   bool
 	whole            wholeness
+	reports          reports
 	crowd            crowd
 }
 
@@ -62,6 +63,17 @@ below it), a name alone, or an instance UUID. They are read from a snapshot, by 
 (--enable-cbt switches it on). Transports: vddk, with VMware's library through nbdkit; https, ranges of files, of machines without
 older snapshots; nfc, whole disks.
 
+--by-attribute NAME takes of them the machines that ask for it in their inventory: by a custom attribute of VMware's of that name,
+or a tag of the category of that name; of libvirt's by an attribute of that name in their metadata:
+  virsh metadata web01 https://vbfs/policy/1 --key vbfs --config --set '<backup BCK_FVM="7D 4W 12M"/>'
+A value says how many points to keep by period, as 1D 1M 1Q 1Y of hours (H), days, weeks, months, quarters and years: one of a day,
+one of a month before, and so on; or daily, weekly, monthly, quarterly or yearly, of which all are kept; yes, or none. --policy gives
+names to such lists. Each point records it, and forget --by-policy goes by that. A value that is not understood is an error, and its
+machine is backed up all the same. --due leaves out machines that have a point of each of their periods. What became of a machine is
+written into its attribute vbfs-last-backup, or --result-attribute; that this is not allowed is a warning.
+
+--report writes down what became of each machine, also when the run failed or was interrupted.
+
 A point that is far out of its machine's ordinary, as when its files were encrypted, is flagged, with a warning;
 --fail-on-anomaly makes that an exit code of 3.`,
 		Example: `vbackup backup -r /srv/backup /var/lib/libvirt/images/web01.qcow2
@@ -69,6 +81,7 @@ vbackup backup -r /srv/backup --machine db01 vda=/dev/vg0/db01 vdb=/dev/vg0/db01
 vbackup backup -r /srv/backup libvirt:web01 --require-consistency filesystem
 vbackup backup -r /srv/backup libvirt: --all --connect qemu+ssh://root@kvm1/system
 vbackup backup -r /srv/backup vsphere:/DC/vm/prod --server vcenter.example.org --user backup@vsphere.local --enable-cbt
+vbackup backup -r /srv/backup vsphere: --by-attribute BCK_FVM --due --report /var/log/backup.html --server vcenter.example.org --user …
 vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last --fail-on-anomaly`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd.Context(), args) },
@@ -106,27 +119,33 @@ vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitma
 	f.StringVar(&b.whole.vddk.LibDir, "vddk-libdir", "", "VMware's library VDDK is in this `DIR`")
 	f.StringVar(&b.whole.vddk.Plugin, "vddk-plugin", "", "nbdkit's plugin for it, a `NAME` or a path (default vddk)")
 	complete(cmd, "transport", vsphere.Transports...)
-	cli.LaterFlags(cmd, []string{"by-attribute"}, nil)
+	b.whole.inventory.flags(cmd)
+	f.StringArrayVar((*[]string)(&b.reports), "report", nil, "write a line for each machine to `FILE`, by its name .txt, .json or .html, or - for standard output; may be given several times")
 	return cmd
 }
 
-func (b *backup) run(ctx context.Context, args []string) error {
-	defer b.whole.close()
+// capturePlanned captures what the arguments mean, and gives what became of each machine; nil is that it did not come to that.
+func (b *backup) capturePlanned(ctx context.Context, args []string) (outcomes []outcome, err error) {
 	all, err := b.plan(ctx, args)
 	if err != nil {
-		return wayIn(err)
+		return nil, wayIn(err)
 	}
-	return b.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
+	err = b.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
+		left, waiting, err := b.waiting(ctx, repo, all)
+		if err != nil {
+			return err
+		}
 		if b.dryRun {
-			return wayIn(b.rehearse(ctx, repo, all))
+			return errors.Join(wayIn(b.rehearse(ctx, repo, left)), b.tellUnread(ctx))
 		}
 		start := time.Now()
-		outcomes := b.captureAll(ctx, repo, all)
+		outcomes = append(b.captureAll(ctx, repo, left), waiting...)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return errors.Join(b.summary(outcomes, time.Since(start)), verdict(outcomes))
+		return errors.Join(b.summary(outcomes, time.Since(start)), verdict(outcomes), b.tellUnread(ctx))
 	})
+	return outcomes, err
 }
 
 // plan reads the arguments.
@@ -145,7 +164,7 @@ func (b *backup) plan(ctx context.Context, args []string) ([]machine, error) {
 		}
 		sources = append(sources, s)
 	}
-	if err := errors.Join(b.whole.check(sources), b.crowd.check(sources)); err != nil {
+	if err := errors.Join(b.whole.check(sources), b.crowd.check(sources), b.whole.inventory.check(sources, b.tags)); err != nil {
 		return nil, err
 	}
 	sources, err := b.everyone(ctx, sources)
@@ -186,7 +205,7 @@ func (f *fleet) capture(ctx context.Context, m *machine, progress *ingest.Progre
 			}
 		}
 		p, err := ingest.Run(ctx, f.repo, ingest.Options{
-			Machine: m.name, Level: f.level, Tool: f.app.Tool(), Host: hostname(), Tags: f.tags, Disks: f.captured(*m), Source: m.source,
+			Machine: m.name, Level: f.level, Tool: f.app.Tool(), Host: hostname(), Tags: f.tagsOf(m), Disks: f.captured(*m), Source: m.source,
 			Pool: f.pool, Audit: f.audit, Progress: progress,
 		})
 		if !f.waitLock || !errors.Is(err, index.ErrLocked) {

@@ -50,6 +50,10 @@ func (f *fleet) tell(ctx context.Context, o *outcome) {
 		}
 		f.alarm(ctx, o)
 	}
+	if w := o.machine.whole; w != nil && w.asks != nil && w.asks.err != nil {
+		o.notes = append(o.notes, w.asks.err.Error())
+		o.codes = append(o.codes, f.app.Tell(ctx, cli.Exit(fmt.Errorf("%s: %w", o.machine, w.asks.err), cli.Partly, "set the attribute anew in the inventory")))
+	}
 	if o.err != nil && ctx.Err() == nil { // else it was interrupted
 		o.codes = append(o.codes, f.app.Tell(ctx, wayIn(fmt.Errorf("%s: %w", o.machine, o.err))))
 	}

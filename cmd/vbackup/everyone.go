@@ -43,6 +43,9 @@ func (b *backup) everyone(ctx context.Context, sources []source) (out []source, 
 	if len(out) == 0 {
 		return nil, cli.Usage("--exclude-machine leaves no machine")
 	}
+	if out, err = b.choose(ctx, out); err != nil {
+		return nil, err
+	}
 	return alone(out), nil
 }
 

@@ -76,6 +76,7 @@ func (f *forgetting) flags(cmd *cobra.Command) {
 	set.StringArrayVar(&p.Tags, "keep-tag", nil, "keep all points with the tag `K=V`; may be repeated")
 	set.BoolVar(&f.recorded, "by-policy", false, "keep of each machine what its newest good point's tag policy=… asks for")
 	set.StringVar(&f.timezone, "timezone", "UTC", "the `ZONE` in which days begin, as Europe/Berlin")
+	set.SetNormalizeFunc(timeZone("timezone"))
 	set.BoolVar(&p.AllowEmpty, "allow-empty", false, "allow a machine's last good point to go")
 	set.BoolVar(&f.dryRun, "dry-run", false, "tell what would be done, and do nothing")
 	set.BoolVar(&f.collect, "prune", false, "free the space, too, as vbackup prune does")

@@ -19,6 +19,8 @@ type outcome struct {
 	point   *format.Manifest // nil is none
 	err     error            // what failed, also beside a point; nil is nothing
 	codes   []int            // exit codes of what was told to have failed
+	notes   []string         // what else there is to say of it
+	skipped string           // why it was not captured, on purpose; "" is: it was to be
 	start   time.Time
 	took    time.Duration
 }

@@ -9,7 +9,7 @@ import (
 	"vbfs/index/format"
 )
 
-func asked(value string) func(*format.Manifest) {
+func recording(value string) func(*format.Manifest) {
 	return func(m *format.Manifest) { m.Tags = append(m.Tags, "a=b", policyTag+value) }
 }
 
@@ -26,14 +26,14 @@ func both(edits ...func(*format.Manifest)) func(*format.Manifest) {
 func TestForgetByPolicy(t *testing.T) {
 	t.Parallel()
 	l := clitest.NewPlain(t)
-	take(t, l, "changed", shot{at: "2026-01-10T00:00:00Z", edit: asked("daily")}, shot{at: "2026-01-11T00:00:00Z", edit: asked("daily")},
-		shot{at: "2026-01-12T00:00:00Z", edit: asked("1D 1M")}, shot{at: "2025-12-31T00:00:00Z", edit: asked("daily")})
-	take(t, l, "junk", shot{at: "2026-01-10T00:00:00Z", edit: asked("2D")}, shot{at: "2026-01-11T00:00:00Z", edit: asked("2D")},
-		shot{at: "2026-01-12T00:00:00Z", edit: asked("2D")}, shot{at: "2026-01-13T00:00:00Z", edit: both(asked("1D"), failed)},
-		shot{at: "2026-01-14T00:00:00Z", edit: both(asked("1D"), flagged)}, shot{at: "2126-01-14T00:00:00Z", edit: asked("1D")})
-	take(t, l, "misspelt", shot{at: "2026-01-10T00:00:00Z", edit: asked("1D")}, shot{at: "2026-01-11T00:00:00Z", edit: asked("1X")})
+	take(t, l, "changed", shot{at: "2026-01-10T00:00:00Z", edit: recording("daily")}, shot{at: "2026-01-11T00:00:00Z", edit: recording("daily")},
+		shot{at: "2026-01-12T00:00:00Z", edit: recording("1D 1M")}, shot{at: "2025-12-31T00:00:00Z", edit: recording("daily")})
+	take(t, l, "junk", shot{at: "2026-01-10T00:00:00Z", edit: recording("2D")}, shot{at: "2026-01-11T00:00:00Z", edit: recording("2D")},
+		shot{at: "2026-01-12T00:00:00Z", edit: recording("2D")}, shot{at: "2026-01-13T00:00:00Z", edit: both(recording("1D"), failed)},
+		shot{at: "2026-01-14T00:00:00Z", edit: both(recording("1D"), flagged)}, shot{at: "2126-01-14T00:00:00Z", edit: recording("1D")})
+	take(t, l, "misspelt", shot{at: "2026-01-10T00:00:00Z", edit: recording("1D")}, shot{at: "2026-01-11T00:00:00Z", edit: recording("1X")})
 	take(t, l, "other", shot{at: "2026-01-10T00:00:00Z"}, shot{at: "2026-01-10T01:00:00Z"}, shot{at: "2026-01-11T00:00:00Z"})
-	take(t, l, "by hand", shot{at: "2026-01-10T00:00:00Z", edit: asked("1D")}, shot{at: "2026-01-11T00:00:00Z", edit: asked("1D")}, shot{at: "2026-01-12T00:00:00Z"})
+	take(t, l, "by hand", shot{at: "2026-01-10T00:00:00Z", edit: recording("1D")}, shot{at: "2026-01-11T00:00:00Z", edit: recording("1D")}, shot{at: "2026-01-12T00:00:00Z"})
 	before := len(names(l))
 	dry := l.Run("vbackup", "forget", "--by-policy", "--dry-run", "--json")
 	if dry.Code != 3 || len(names(l)) != before {

@@ -112,7 +112,7 @@ func TestLater(t *testing.T) {
 	t.Parallel()
 	l := clitest.NewPlain(t)
 	for _, args := range [][]string{
-		{"backup", "vsphere:a/b", "--by-attribute"}, {"restore", "web01", "vsphere:x"},
+		{"restore", "web01", "vsphere:x"},
 	} {
 		r := l.Run("vbackup", args...)
 		if r.Code != 2 || !strings.Contains(r.Err, "not in this release") {

@@ -84,12 +84,12 @@ type fleet struct {
 // others from it. When ctx ends none begins any more, and the outcomes are not all there.
 func (b *backup) captureAll(ctx context.Context, repo *index.Repository, all []machine) []outcome {
 	limits, loads := b.crowd.limits(all), make([]load, len(all))
-	for i, m := range all {
-		loads[i] = m.load()
-	}
 	f := &fleet{
 		backup: b, repo: repo, machines: all, pool: ingest.NewPool(b.workers, int64(b.rate), min(limits.machines, len(all))),
 		progress: make([]ingest.Progress, len(all)), outcomes: make([]outcome, len(all)),
+	}
+	for i, m := range all {
+		loads[i], f.outcomes[i].machine = m.load(), m
 	}
 	work := cli.Work{Name: f.name(), Now: f.name, Total: f.total, Done: f.read}
 	b.app.During(work, func() error {
@@ -111,6 +111,7 @@ func (f *fleet) work(ctx context.Context, i int) {
 		f.done++
 		f.tell(ctx, o)
 	})
+	f.writeBack(ctx, o)
 }
 
 func (f *fleet) note(do func()) {

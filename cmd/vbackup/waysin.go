@@ -40,6 +40,8 @@ var waysIn = []struct {
 	{vmware.ErrLogin, cli.NoPassword, "see that --user is right, and the password: " + cli.ServerPasswordHint},
 	{vmware.ErrPrivilege, cli.Failed, "give the account a role with these privileges, on the machine, its datastores, and what they stand in"},
 	{vmware.ErrNoMachine, cli.NotFound, "list what there is with: vbackup vsphere ls"},
+	{vmware.ErrNoAttribute, cli.NotFound, "make a custom attribute of that name in the vSphere client, or a category with tags, and set it on the machines that are to be backed up"},
+	{vmware.ErrTags, cli.Failed, "see that the account may read tags, and that vCenter's services run"},
 	{vmware.ErrAmbiguous, cli.Failed, "name one by its path or instance UUID, which are listed by: vbackup vsphere ls"},
 	{vmware.ErrNoTag, cli.NotFound, "see in the vSphere client that the tag is called so, and that the account may see it"},
 	{vmware.ErrAmbiguousTag, cli.Failed, "name its category, too, as in vsphere:tag:CATEGORY/NAME"},

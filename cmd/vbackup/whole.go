@@ -27,6 +27,8 @@ type wholeness struct {
 	consistency string
 	scratch     string
 
+	inventory inventory
+
 	vsphere   vsphereServer
 	transport string
 	enableCBT bool
@@ -49,10 +51,10 @@ func (w *wholeness) check(sources []source) error {
 			return cli.Usage("%s: a monitor does not reach the guest's agent: only --pause holds the guest still", s)
 		case s.host == "qmp" && s.name == "":
 			return cli.Usage("qmp: needs the path of a QMP socket, as in qmp:/run/web01.qmp")
-		case s.host == "libvirt" && s.name == "" && !w.many():
-			return cli.Usage("libvirt: needs a domain, as in libvirt:web01, or --all, or --list")
-		case s.host == "vsphere" && s.name == "" && !w.many():
-			return cli.Usage("vsphere: needs a machine, as in vsphere:/DC/vm/web01, or --all, or --list")
+		case s.host == "libvirt" && s.name == "" && !w.many() && w.inventory.attribute == "":
+			return cli.Usage("libvirt: needs a domain, as in libvirt:web01, or --all, --list or --by-attribute")
+		case s.host == "vsphere" && s.name == "" && !w.many() && w.inventory.attribute == "":
+			return cli.Usage("vsphere: needs a machine, as in vsphere:/DC/vm/web01, or --all, --list or --by-attribute")
 		case s.names() && s.name != "" && w.many():
 			return cli.Usage("%s names a machine, which --all and --list do, too: say %s: with them", s, s.host)
 		case s.host == "vsphere" && (w.freeze != nil || w.pause):

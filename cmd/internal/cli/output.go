@@ -75,8 +75,11 @@ type Table struct {
 }
 
 // Table begins a table with its heads.
-func (a *App) Table(heads ...string) *Table {
-	t := &Table{tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)}
+func (a *App) Table(heads ...string) *Table { return NewTable(a.stdout, heads...) }
+
+// NewTable is a table that goes elsewhere.
+func NewTable(w io.Writer, heads ...string) *Table {
+	t := &Table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	t.Row(heads...)
 	return t
 }
