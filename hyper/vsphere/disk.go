@@ -26,6 +26,7 @@ type Disk struct {
 	Mark      string // changeId; "" is none
 	Backing   string // class, as FlatVer2
 	Thin      bool
+	Eager     bool // thick, and zeroed when it was made
 	Delta     bool // it stands on another file: a snapshot or a linked clone
 
 	Independent bool // a snapshot leaves it out
@@ -106,7 +107,7 @@ func (d *Disk) back(backing types.BaseVirtualDeviceBackingInfo) {
 	switch b := backing.(type) {
 	case *types.VirtualDiskFlatVer2BackingInfo:
 		d.UUID, d.Mark, mode, sharing = b.Uuid, b.ChangeId, b.DiskMode, b.Sharing
-		d.Thin, d.Delta, d.Encrypted = b.ThinProvisioned != nil && *b.ThinProvisioned, b.Parent != nil, b.KeyId != nil
+		d.Thin, d.Eager, d.Delta, d.Encrypted = on(b.ThinProvisioned), on(b.EagerlyScrub), b.Parent != nil, b.KeyId != nil
 	case *types.VirtualDiskSparseVer2BackingInfo:
 		d.UUID, d.Mark, mode = b.Uuid, b.ChangeId, b.DiskMode
 		d.Delta, d.Encrypted = b.Parent != nil, b.KeyId != nil

@@ -44,8 +44,8 @@ var (
 
 	// ErrFile: a datastore does not give a file, or gives another range of it than was asked for.
 	ErrFile = errors.New("datastore does not give the file")
-	// ErrLease: an export did not come about, or is not what was asked for.
-	ErrLease = errors.New("export failed")
+	// ErrLease: an export or an import of disks did not come about, or is not what was asked for.
+	ErrLease = errors.New("transfer of disks failed")
 
 	// ErrNoNBDKit and ErrNoVDDK: what reads disks with VMware's library is not installed.
 	ErrNoNBDKit = errors.New("nbdkit with its vddk plugin is not installed")

@@ -17,16 +17,20 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// A Lease is the export of a snapshot's disks, as streams of streamOptimized VMDK. It is kept alive until Close.
+// A Lease is the export of a snapshot's disks, or the import of a machine's, as streams of streamOptimized VMDK. It is kept alive until
+// Close.
 type Lease struct {
-	c    *Conn
-	ref  Ref
-	urls []types.HttpNfcLeaseDeviceUrl
+	c       *Conn
+	ref     Ref
+	entity  Ref
+	imports bool
+	urls    []types.HttpNfcLeaseDeviceUrl
 
 	percent atomic.Int32 // told to the server
 	stop    func()
 	kept    sync.WaitGroup
-	lost    atomic.Pointer[error] // why it cannot be kept alive
+	dead    chan struct{} // closed when it cannot be kept alive
+	lost    error         // why, by then
 }
 
 // readyTime bounds how long a host may take to make a lease ready.
@@ -38,13 +42,22 @@ func (c *Conn) Export(ctx context.Context, snapshot Ref) (*Lease, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export snapshot %s: %w", snapshot.Value, translate(err))
 	}
-	l := &Lease{c: c, ref: r.Returnval}
+	l, err := c.hold(ctx, r.Returnval)
+	if err != nil {
+		return nil, fmt.Errorf("export snapshot %s: %w", snapshot.Value, err)
+	}
+	return l, nil
+}
+
+// hold waits for a lease, and keeps it alive.
+func (c *Conn) hold(ctx context.Context, ref Ref) (*Lease, error) {
+	l := &Lease{c: c, ref: ref, dead: make(chan struct{})}
 	info, err := l.ready(ctx)
 	if err != nil {
 		l.end(context.WithoutCancel(ctx), false)
-		return nil, fmt.Errorf("export snapshot %s: %w", snapshot.Value, err)
+		return nil, err
 	}
-	l.urls = info.DeviceUrl
+	l.urls, l.entity = info.DeviceUrl, info.Entity
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	l.kept.Go(func() { l.keep(life, info.LeaseTimeout) })
@@ -79,10 +92,21 @@ func (l *Lease) keep(ctx context.Context, seconds int32) {
 	every := min(max(time.Duration(seconds)*time.Second/5, 200*time.Millisecond), time.Minute)
 	for sleep(ctx, every) == nil {
 		_, err := methods.HttpNfcLeaseProgress(ctx, l.c.vim, &types.HttpNfcLeaseProgress{This: l.ref, Percent: l.percent.Load()})
-		if err = translate(err); errors.Is(err, ErrGone) {
-			l.lost.Store(&err)
+		if err = translate(err); errors.Is(err, ErrGone) || faulted(err, "InvalidState") || faulted(err, "Timedout") {
+			l.lost = fmt.Errorf("%w: the server has ended it: %w", ErrLease, err)
+			close(l.dead)
 			return
 		}
+	}
+}
+
+// ended is why the lease is not alive any more, or nil.
+func (l *Lease) ended() error {
+	select {
+	case <-l.dead:
+		return l.lost
+	default:
+		return nil
 	}
 }
 
@@ -122,25 +146,31 @@ func (l *Lease) url(d Disk) (*url.URL, error) {
 	if found == nil {
 		return nil, fmt.Errorf("%w: it has no disk at %s", ErrLease, place)
 	}
-	u, err := l.c.session.soap.ParseURL(found.Url) // which puts the server in the place of *
+	return l.parse(found)
+}
+
+// parse reads a disk's address.
+func (l *Lease) parse(d *types.HttpNfcLeaseDeviceUrl) (*url.URL, error) {
+	u, err := l.c.session.soap.ParseURL(d.Url) // which puts the server in the place of *
 	if err != nil || u.Scheme != "https" {
-		return nil, fmt.Errorf("%w: its address of the disk at %s is %q", ErrLease, place, found.Url)
+		return nil, fmt.Errorf("%w: the address of disk %s is %q", ErrLease, d.Key, d.Url)
 	}
-	l.c.trust.expect(withPort(u.Host), found.SslThumbprint)
+	l.c.trust.expect(withPort(u.Host), d.SslThumbprint)
 	return u, nil
 }
 
-// Done tells how much of all was read, in per cent.
+// Done tells how much of all was read or written, in per cent.
 func (l *Lease) Done(percent int) { l.percent.Store(int32(min(max(percent, 0), 100))) }
 
-// Close ends the export; well says whether all that was wanted was read.
+// Close ends it; well says whether all that was wanted was read, or written.
 func (l *Lease) Close(ctx context.Context, well bool) error {
 	l.stop()
 	l.kept.Wait()
-	if err := l.end(ctx, well); err != nil && !errors.Is(err, ErrGone) {
-		return fmt.Errorf("end the export: %w", err)
+	err := l.end(ctx, well)
+	if err == nil || errors.Is(err, ErrGone) && !(well && l.imports) || !well && l.ended() != nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("end the transfer of disks: %w", err)
 }
 
 func (l *Lease) end(ctx context.Context, well bool) (err error) {
@@ -161,8 +191,8 @@ type stream struct {
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.res.Body.Read(p)
 	if err != nil && err != io.EOF {
-		if lost := s.l.lost.Load(); lost != nil {
-			err = errors.Join(err, *lost)
+		if lost := s.l.ended(); lost != nil {
+			err = errors.Join(err, lost)
 		}
 		err = fmt.Errorf("%w: %w", ErrLease, err)
 	}

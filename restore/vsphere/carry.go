@@ -3,6 +3,7 @@ package vsphere
 import (
 	"context"
 	"fmt"
+	"time"
 
 	hyper "vbfs/hyper/vsphere"
 	"vbfs/restore"
@@ -18,6 +19,8 @@ type carrier struct {
 	verify   bool
 	workers  int
 	progress *machine.Progress // nil is: nobody wants to know
+
+	retryPause time.Duration // before a transfer is tried again; 0 is bringPause
 }
 
 // fill writes a disk's image, through VMware's library, into a disk that is there: of a machine that is off and has no snapshots, which
@@ -71,10 +74,13 @@ func restored(d machine.Disk, to *hyper.Disk, how string) machine.Restored {
 
 // formatOf is how a disk's space is had.
 func formatOf(d *hyper.Disk) string {
-	if d.Thin {
+	switch {
+	case d.Thin:
 		return "thin"
+	case d.Eager:
+		return "eagerzeroedthick"
 	}
-	return "thick"
+	return "zeroedthick"
 }
 
 func disk(m *hyper.Machine, key int32) (*hyper.Disk, error) {

@@ -1,6 +1,8 @@
 package vsphere
 
 import (
+	"time"
+
 	hyper "vbfs/hyper/vsphere"
 	"vbfs/restore/machine"
 )
@@ -55,6 +57,9 @@ type Options struct {
 
 	// VDDK says where nbdkit, its plugin and the library are.
 	VDDK hyper.VDDKOptions
+
+	// RetryPause is how long is waited before a stream that was cut is begun again. 0 is 2 s, and longer each time.
+	RetryPause time.Duration
 
 	// Workers is for each disk, as restore.Options have it.
 	Workers int

@@ -25,6 +25,7 @@ type oldMachine struct {
 type job struct {
 	disk machine.Disk
 	to   *hyper.Disk
+	file string // that takes its place, if it is exchanged
 	done machine.Restored
 }
 
@@ -96,25 +97,42 @@ func find(ctx context.Context, conn *hyper.Conn, m machine.Machine, pattern stri
 	return conn.Machine(ctx, e.Ref)
 }
 
-// put writes all disks, with change tracking off.
+// put writes all disks, with change tracking off, and the machine marked meanwhile.
 func (old *oldMachine) put(ctx context.Context, jobs []*job) (err error) {
-	untracked, err := old.untrack(ctx)
+	left, err := old.recover(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, untracked(err)) }()
-	defer func() { err = old.undo.Unless(ctx, err) }()
-	if err := old.nvram(ctx); err != nil {
+	on, err := old.untrack(ctx, jobs, left)
+	if err != nil {
 		return err
 	}
-	return old.fillAll(ctx, jobs)
+	defer func() { err = errors.Join(err, on(err)) }()
+	defer func() {
+		if err == nil {
+			old.settle(ctx, jobs)
+		}
+	}()
+	defer func() { err = old.undo.Unless(ctx, err) }()
+	if old.library {
+		if err := old.nvram(ctx); err != nil {
+			return err
+		}
+		return old.each(ctx, jobs, old.overwrite)
+	}
+	return old.exchange(ctx, jobs)
+}
+
+func (old *oldMachine) overwrite(ctx context.Context, j *job) (err error) {
+	j.done, err = old.fill(ctx, old.now.Ref, j.to.Key, j.disk, false)
+	return err
 }
 
 // disksAtOnce bounds how many disks are written at once: enough to hide what one waits for.
 const disksAtOnce = 2
 
-// fillAll writes disks in place. The first that fails ends the others, and each says what it is by then.
-func (old *oldMachine) fillAll(ctx context.Context, jobs []*job) error {
+// each does something with all disks. The first that fails ends the others, and each says what it is by then.
+func (old *oldMachine) each(ctx context.Context, jobs []*job, do func(context.Context, *job) error) error {
 	var (
 		mu   sync.Mutex // of errs
 		errs []error
@@ -126,7 +144,7 @@ func (old *oldMachine) fillAll(ctx context.Context, jobs []*job) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if j.done, err = old.fill(ctx, old.now.Ref, j.to.Key, j.disk, false); err != nil {
+			if err = do(ctx, j); err != nil {
 				err = fmt.Errorf("disk %s: %w", j.disk.Record.Name, err)
 				mu.Lock()
 				defer mu.Unlock()

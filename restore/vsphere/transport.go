@@ -10,7 +10,10 @@ import (
 
 // newCarrier chooses the transport, and says with a note why it is not the library if that could be had.
 func newCarrier(ctx context.Context, conn *hyper.Conn, o Options) (c *carrier, note string, err error) {
-	c = &carrier{conn: conn, vddk: o.VDDK, delta: o.Delta, verify: o.Verify, workers: o.Workers, progress: o.Progress, library: o.Transport != NFC}
+	c = &carrier{
+		conn: conn, library: o.Transport != NFC, vddk: o.VDDK, delta: o.Delta, verify: o.Verify, workers: o.Workers, progress: o.Progress,
+		retryPause: o.RetryPause,
+	}
 	switch o.Transport {
 	case "", VDDK, NFC:
 	default:

@@ -55,7 +55,9 @@ func (h *Host) importing(ctx *simulator.Context, l *lease, req *types.CreateVM_T
 	urls, total := []types.HttpNfcLeaseDeviceUrl{}, int64(0)
 	for i, dev := range devices.SelectByType((*types.VirtualDisk)(nil)) {
 		name := fmt.Sprintf("disk-%d.vmdk", i)
+		l.mu.Lock()
 		l.files[name] = &leaseFile{m: m, key: dev.GetVirtualDevice().Key}
+		l.mu.Unlock()
 		url, thumbprint := l.url(name)
 		urls = append(urls, types.HttpNfcLeaseDeviceUrl{Key: fmt.Sprintf("/%s/%s", m.Ref().Value, slot(devices, dev)),
 			ImportKey: fmt.Sprintf("/%s/%s", req.Config.Name, slot(devices, dev)), Url: url, SslThumbprint: thumbprint,

@@ -125,21 +125,25 @@ func (l *lease) end(ctx *simulator.Context, state types.HttpNfcLeaseState, why *
 // owns lets it remove something if it is not completed: now, and it tells no, if it is over already.
 func (l *lease) owns(undo func()) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.over {
-		undo()
-		return false
+	over := l.over
+	if !over {
+		l.undo = undo
 	}
-	l.undo = undo
-	return true
+	l.mu.Unlock()
+	if over {
+		undo()
+	}
+	return !over
 }
 
-// clean removes what an import has made.
+// clean removes what an import has made. No lock is held meanwhile: removing looks at leases.
 func (l *lease) clean() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.undo != nil {
-		l.undo()
+	undo := l.undo
+	l.undo = nil
+	l.mu.Unlock()
+	if undo != nil {
+		undo()
 	}
 }
 

@@ -86,6 +86,8 @@ func (h *Host) override(ctx *simulator.Context, m *simulator.Method) mo.Referenc
 		object = &folderCalls{head}
 	case "ResourcePool", "VirtualApp":
 		object = &poolCalls{head}
+	case "VirtualDiskManager":
+		object = &diskCalls{head}
 	case "OvfManager":
 		object = &ovfCalls{head}
 	case "AuthorizationManager":

@@ -1,6 +1,7 @@
 package vsim
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ type Trouble struct {
 
 	Delay  time.Duration // before anything else
 	Status int           // instead of an answer: 503
-	Cut    bool          // the connection ends after After bytes of the body
+	Cut    bool          // the connection ends after After bytes of the body, of the request's if it is an upload
 	Short  bool          // the body, and its length, is After bytes less than the answer's other headers say
 	After  int64
 	Whole  bool // the range is ignored: 200 and the whole file
@@ -76,12 +77,28 @@ func (h *Host) trouble(w http.ResponseWriter, r *http.Request) (http.ResponseWri
 	case t.Status != 0:
 		http.Error(w, http.StatusText(t.Status), t.Status)
 		return nil, r
+	case t.Cut && r.ContentLength != 0 && strings.HasPrefix(r.URL.Path, "/nfc/"):
+		r.Body = &cutBody{r.Body, t.After}
 	case t.Cut:
 		return &cutWriter{ResponseWriter: w, left: t.After}, r
 	case t.Short:
 		return &shortWriter{ResponseWriter: w, less: t.After}, r
 	}
 	return w, r
+}
+
+// A cutBody ends the connection when left bytes were taken of what is uploaded.
+type cutBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *cutBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), max(b.left, 1))])
+	if b.left -= int64(n); b.left <= 0 {
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
 }
 
 // A cutWriter ends the connection when left bytes are written.
