@@ -3,6 +3,7 @@ package vsphere
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 	"golang.org/x/sync/errgroup"
@@ -15,6 +16,11 @@ import (
 // bringAll adds all disks. Those that the library fills are made first, one by one, and settled with: so what the server refuses is known
 // before the bytes go.
 func (n *newMachine) bringAll(ctx context.Context) error {
+	if !n.library {
+		if err := n.swept(ctx); err != nil {
+			return err
+		}
+	}
 	for i := range n.disks {
 		add := n.addNew
 		if !n.library {
@@ -40,15 +46,15 @@ func (n *newMachine) addNew(ctx context.Context, d *newDisk) error {
 
 // addBrought adds a disk whose bytes were brought first.
 func (n *newMachine) addBrought(ctx context.Context, d *newDisk) error {
-	store := n.stores[d.name()]
-	file, err := n.bring(ctx, spot{
-		pool: n.pool.Ref, folder: n.folder, host: &n.host.Ref, datastore: store.Ref, store: store.Name, format: n.formats[d.name()],
-		hardware: n.info.Version,
-	}, d.Disk)
+	at, err := n.spot(ctx, d)
 	if err != nil {
 		return err
 	}
-	n.undo.Add(func(ctx context.Context) error { return n.drop(ctx, file) })
+	n.undo.Add(func(ctx context.Context) error { return n.discard(ctx, at, n.ref, at.file) })
+	file, err := n.bring(ctx, at, d.Disk)
+	if err != nil {
+		return err
+	}
 	if err := n.add(ctx, d, spec.DiskWish{File: file, Made: true}); err != nil {
 		return err
 	}
@@ -64,16 +70,34 @@ func (n *newMachine) addBrought(ctx context.Context, d *newDisk) error {
 	return err
 }
 
-// drop removes a disk that was brought, unless the machine has it, with which it goes.
-func (n *newMachine) drop(ctx context.Context, file string) error {
-	if now, err := n.conn.Machine(ctx, n.ref); err == nil {
-		for _, d := range now.Disks {
-			if d.File == file {
-				return nil
-			}
-		}
+// spot is where a disk is brought to: its file is named after the machine, as VMware does it, if nothing else is called so.
+func (n *newMachine) spot(ctx context.Context, d *newDisk) (at spot, err error) {
+	store := n.stores[d.name()]
+	at = spot{
+		pool: n.pool.Ref, folder: n.folder, host: &n.host.Ref, store: store.Name, whose: n.whose(), format: n.formats[d.name()], bus: d.was.Bus,
+		hardware: n.info.Version,
 	}
-	return nil
+	now, err := n.conn.Machine(ctx, n.ref)
+	if err != nil {
+		return at, err
+	}
+	_, base, _ := strings.Cut(strings.TrimSuffix(now.Config.Files.VmPathName, ".vmx"), "] ")
+	at.file = fmt.Sprintf("[%s] %s-%s.vmdk", store.Name, base, d.name())
+	there, err := n.conn.Exists(ctx, store.Ref, at.file)
+	if there {
+		at.file = beside(at.file)
+	}
+	return at, err
+}
+
+// whose is by what the throw-away machines of another restore of this one are known.
+func (n *newMachine) whose() string { return n.folder.Value + "/" + n.name }
+
+// swept removes what a restore of the same machine that was killed has left.
+func (n *newMachine) swept(ctx context.Context) error {
+	notes, err := n.sweep(ctx, n.whose())
+	n.notes = append(n.notes, notes...)
+	return err
 }
 
 func (n *newMachine) add(ctx context.Context, d *newDisk, w spec.DiskWish) error {

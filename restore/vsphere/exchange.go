@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/spec"
 	"vbfs/restore/machine"
 )
 
@@ -135,7 +136,7 @@ func (old *oldMachine) settle(ctx context.Context, jobs []*job) {
 	if old.library {
 		return
 	}
-	if v, _ := extra(old.now, "disk.EnableUUID"); strings.EqualFold(v, "TRUE") {
+	if strings.EqualFold(spec.Extra(old.now.Config, "disk.EnableUUID"), "TRUE") {
 		old.note("its guest sees the UUIDs of its disks, and new files have new ones")
 	}
 }

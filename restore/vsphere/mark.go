@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/spec"
 )
 
 // markKey is where a machine that is being restored over says so, in its extra configuration: only a restore that was killed leaves it.
@@ -26,17 +27,6 @@ type mark struct {
 // maxMark bounds what is read of it, in bytes.
 const maxMark = 64 << 10
 
-// extra gives a value of the machine's extra configuration.
-func extra(m *hyper.Machine, key string) (value string, ok bool) {
-	for _, o := range m.Config.ExtraConfig {
-		if v := o.GetOptionValue(); v.Key == key {
-			value, ok = v.Value.(string)
-			return value, ok
-		}
-	}
-	return "", false
-}
-
 func setExtra(key, value string) types.VirtualMachineConfigSpec {
 	return types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: key, Value: value}}}
 }
@@ -48,7 +38,7 @@ func (old *oldMachine) recover(ctx context.Context) (left mark, err error) {
 	if err != nil {
 		return left, err
 	}
-	text, _ := extra(old.now, markKey)
+	text := spec.Extra(old.now.Config, markKey)
 	if text == "" {
 		return left, nil
 	}

@@ -3,7 +3,6 @@ package vsphere
 import (
 	"bytes"
 	"context"
-	"strings"
 
 	hyper "vbfs/hyper/vsphere"
 )
@@ -13,7 +12,7 @@ const maxNVRAM = 8 << 20
 
 // nvram puts back what the firmware remembers, if the point has it.
 func (old *oldMachine) nvram(ctx context.Context) error {
-	content, name := old.m.Config("nvram"), nvramOf(old.now)
+	content, name := old.m.Config(kindNVRAM), nvramFile(old.now)
 	switch {
 	case old.m.Alone:
 		return nil
@@ -49,16 +48,12 @@ func (old *oldMachine) readNVRAM(ctx context.Context) ([]byte, error) {
 	return nil, nil
 }
 
-// nvramOf is the name of its file: what the layout calls so, else what the configuration names, else it is named after the machine's.
-func nvramOf(m *hyper.Machine) string {
+// nvramFile is where a machine that may have been on has it: what its layout calls so.
+func nvramFile(m *hyper.Machine) string {
 	for _, f := range m.Files {
 		if f.Type == "nvram" {
 			return f.Name
 		}
 	}
-	vmx := m.Config.Files.VmPathName
-	if name, _ := extra(m, "nvram"); name != "" && !strings.Contains(name, "/") {
-		return vmx[:strings.LastIndexAny(vmx, "/ ")+1] + name
-	}
-	return strings.TrimSuffix(vmx, ".vmx") + ".nvram"
+	return nvramOf(m)
 }

@@ -16,7 +16,6 @@ type spot struct {
 	pool, folder hyper.Ref
 	host         *hyper.Ref
 	store        string // the datastore's name
-	datastore    hyper.Ref
 	whose        string // the machine that the disk is for: its instance UUID, or its path
 	file         string // "[datastore] folder/name.vmdk": what the disk's file is called in the end; nothing may be there. "" is any name
 	format       string // thin, zeroedthick or eagerzeroedthick
