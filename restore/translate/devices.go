@@ -3,7 +3,6 @@ package translate
 import (
 	"cmp"
 	"reflect"
-	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -79,11 +78,14 @@ func medium(d types.BaseVirtualDevice) string {
 func network(d types.BaseVirtualDevice) (name string, plain bool) {
 	switch b := d.GetVirtualDevice().Backing.(type) {
 	case *types.VirtualEthernetCardNetworkBackingInfo:
-		return b.DeviceName, true
+		return cmp.Or(b.DeviceName, nowhere), b.DeviceName != ""
 	case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
-		return strings.TrimSpace("port group " + b.Port.PortgroupKey), false
+		return "port group " + b.Port.PortgroupKey, false
 	case *types.VirtualEthernetCardOpaqueNetworkBackingInfo:
 		return b.OpaqueNetworkId, false
 	}
-	return "", false
+	return nowhere, false
 }
+
+// nowhere is where a card is that is on no network.
+const nowhere = "none that has a name"

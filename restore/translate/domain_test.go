@@ -62,15 +62,15 @@ func TestDomain(t *testing.T) {
 
 // drives is a drive in a definition.
 func drives(device, dev, bus string, boot, controller, on, target, unit int) string {
-	readonly := ""
+	driver, readonly := "<driver name='qemu' discard='unmap'>", ""
 	if device == "cdrom" {
-		readonly = "<readonly></readonly>"
+		driver, readonly = "<driver name='qemu'>", "<readonly></readonly>"
 	}
 	if bus == "scsi" {
 		target, unit = target+unit, 0
 	}
-	return fmt.Sprintf("<disk device='%s'><driver name='qemu'></driver><target dev='%s' bus='%s'></target>%s<boot order='%d'></boot><address type='drive' controller='%d' bus='%d' target='%d' unit='%d'>",
-		device, dev, bus, readonly, boot, controller, on, target, unit)
+	return fmt.Sprintf("<disk device='%s'>%s</driver><target dev='%s' bus='%s'></target>%s<boot order='%d'></boot><address type='drive' controller='%d' bus='%d' target='%d' unit='%d'>",
+		device, driver, dev, bus, readonly, boot, controller, on, target, unit)
 }
 
 // TestDrives plugs disks where they can be started from.

@@ -29,6 +29,9 @@ type Hardware struct {
 // Kinds of configuration, as points record them.
 const (
 	kindVSphere = "vsphere-config"
+	kindDomain  = "libvirt-domain"
+	kindLive    = "libvirt-domain-live"
+	kindVMX     = "vmx"
 )
 
 // Config says what the machine of a point is made of in vSphere's words: as it was recorded, or translated from libvirt's or a .vmx
@@ -37,6 +40,10 @@ func Config(m machine.Machine) (*Hardware, error) {
 	switch {
 	case m.Config(kindVSphere) != nil:
 		return recorded(m)
+	case m.Config(kindDomain) != nil:
+		return fromDomain(m)
+	case m.Config(kindVMX) != nil:
+		return fromVMX(m)
 	default:
 		return nil, fmt.Errorf("%s: %w", m.Point.Name, machine.ErrNoDefinition)
 	}

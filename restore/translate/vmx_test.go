@@ -57,7 +57,7 @@ func full() *types.VirtualMachineConfigInfo {
 
 func flat(key, controller, unit int32, file, mode string) *types.VirtualDisk {
 	d := &types.VirtualDisk{VirtualDevice: device(key, controller, unit), CapacityInKB: 1024, CapacityInBytes: 1 << 20}
-	d.Backing = &types.VirtualDiskFlatVer2BackingInfo{VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: file}, DiskMode: mode}
+	d.Backing = &types.VirtualDiskFlatVer2BackingInfo{VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: file}, DiskMode: mode, ThinProvisioned: types.NewBool(true)}
 	return d
 }
 
