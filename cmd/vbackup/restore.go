@@ -18,6 +18,7 @@ import (
 	"vbfs/index/format"
 	"vbfs/restore"
 	"vbfs/restore/target"
+	"vbfs/restore/vmware"
 	"vbfs/restore/vsphere"
 )
 
@@ -48,22 +49,27 @@ With vsphere:PATH as TARGET it becomes a machine of VMware's. PATH is the new ma
 empty: then it comes back where it was. Folders are made as needed. Its datastores, networks, cluster or host and pool are the
 recorded ones, if they are there, else the only ones, else to be named. Disks go through VMware's library VDDK where that is
 installed, else as streams (nfc). With --overwrite, PATH names a machine that is there, off and without snapshots, as for backup;
-empty is the recorded one, by its instance UUID.`,
+empty is the recorded one, by its instance UUID.
+
+With vmware:DIR as TARGET it becomes a folder of VMware's files in DIR, for any host: a .vmx with disks that are thin, flat or
+2gbsparse, or with --format streamOptimized an OVF. The folder appears when it is complete. With --overwrite it replaces one of its
+name, if nothing but the files of a machine that is off is in it.`,
 		Example: `vbackup restore -r /srv/backup web01 /tmp/web01.qcow2
 vbackup restore -r /srv/backup db01@2026-11-19:vdb /dev/vg0/restored --overwrite --verify
 vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'
 vbackup restore -r /srv/backup web01@2026-11-19 libvirt: --name web01-old --storage default
 vbackup restore -r /srv/backup web01@latest libvirt: --overwrite --delta
 vbackup restore -r /srv/backup web01@latest vsphere:/DC/vm/restored/web01-old --server vcenter --user backup@vsphere.local --network 'VM Network=Test'
-vbackup restore -r /srv/backup web01@latest vsphere: --server vcenter --user backup@vsphere.local --overwrite --delta`,
+vbackup restore -r /srv/backup web01@latest vsphere: --server vcenter --user backup@vsphere.local --overwrite --delta
+vbackup restore -r /srv/backup web01@latest vmware:/srv/export --format streamOptimized --verify`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0], args[1]) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.overwrite, "overwrite", false, "replace what the target holds")
 	f.BoolVar(&r.verify, "verify", false, "read the target back and compare")
-	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name); of VMware's disks: thin, zeroedthick or eagerzeroedthick (default as it was)")
-	complete(cmd, "format", append([]string{"raw", "qcow2", "vmdk"}, spec.Formats...)...)
+	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name); of VMware's disks: thin, zeroedthick or eagerzeroedthick (default as it was); of its files: thin, flat, 2gbsparse or streamOptimized (default thin)")
+	complete(cmd, "format", append(append([]string{"raw", "qcow2", "vmdk"}, spec.Formats...), vmware.Formats()...)...)
 	r.machine.add(f)
 	r.vmware.add(f)
 	complete(cmd, "transport", vsphere.Transports...)
@@ -86,6 +92,9 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 		if path, ok := strings.CutPrefix(to, toVSphere); ok {
 			return r.vsphere(ctx, repo, p, s.Disk, path)
 		}
+		if dir, ok := strings.CutPrefix(to, toFolder); ok {
+			return r.folder(ctx, repo, p, s.Disk, dir)
+		}
 		if s.Disk, err = onlyDisk(p, s); err != nil {
 			return err
 		}
@@ -101,6 +110,9 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 func (r *restoring) check(to string) error {
 	if strings.HasPrefix(to, toVSphere) {
 		return r.checkVSphere()
+	}
+	if dir, ok := strings.CutPrefix(to, toFolder); ok {
+		return r.checkFolder(dir)
 	}
 	if r.vmware.said() {
 		return cli.Usage("--server, --user, --thumbprint, --cacert, --insecure, --cluster, --host, --pool, --network, --power-on, --transport and --vddk-… are for the target vsphere: alone")

@@ -130,6 +130,7 @@ type restoredLine struct {
 	Point    string         `json:"point"`
 	Domain   string         `json:"domain,omitempty"`  // of libvirt
 	Machine  string         `json:"machine,omitempty"` // of others
+	Folder   string         `json:"folder,omitempty"`  // of VMware's files
 	UUID     string         `json:"uuid"`
 	Disks    []restoredDisk `json:"disks"`
 	Verified bool           `json:"verified"`

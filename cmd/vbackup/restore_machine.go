@@ -41,7 +41,7 @@ func (m *machineFlags) said() bool {
 func (m *machineFlags) check(to, format string, overwrite bool) error {
 	if !strings.HasPrefix(to, toLibvirt) {
 		if m.said() {
-			return cli.Usage("--connect, --name, --storage, --delta, --keep-ids and --new-ids are for the targets libvirt: and vsphere:")
+			return cli.Usage("--connect, --name, --storage, --delta, --keep-ids and --new-ids are for the targets libvirt: and vsphere:, some for vmware:")
 		}
 		return nil
 	}

@@ -8,6 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/types"
 
 	"vbfs/restore"
 	"vbfs/restore/machine"
@@ -25,7 +29,9 @@ type job struct {
 
 // plan names the disks' files as VMware does: NAME.vmdk, NAME_1.vmdk, …; those of an OVF NAME-disk1.vmdk, ….
 func (n *newMachine) plan() {
-	for i, d := range n.m.Disks {
+	disks := slices.Clone(n.m.Disks)
+	slices.SortStableFunc(disks, func(a, b machine.Disk) int { return n.rank(a.Record.Name) - n.rank(b.Record.Name) })
+	for i, d := range disks {
 		j := &job{disk: d, file: n.base + ".vmdk", done: n.o.Progress.Disk()}
 		if i > 0 {
 			j.file = fmt.Sprintf("%s_%d.vmdk", n.base, i)
@@ -35,6 +41,18 @@ func (n *newMachine) plan() {
 		}
 		n.jobs = append(n.jobs, j)
 	}
+}
+
+// rank orders the disks as the machine has them. In a recorded .vmx, what VMware's own assistant begins with is first.
+func (n *newMachine) rank(disk string) int {
+	if n.hw == nil {
+		kind := strings.TrimRight(strings.SplitN(disk, "-", 2)[0], "0123456789")
+		return slices.Index([]string{"scsi", "nvme", "sata", "ide"}, kind)
+	}
+	return slices.IndexFunc(n.hw.Config.Hardware.Device, func(d types.BaseVirtualDevice) bool {
+		key, ok := n.hw.Disks[disk]
+		return ok && d.GetVirtualDevice().Key == key
+	})
 }
 
 // disks writes them, one after the other: each of them keeps all hands busy.
