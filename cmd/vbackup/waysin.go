@@ -35,7 +35,7 @@ var waysIn = []struct {
 	{libvirt.ErrConsistency, cli.Failed, "see to the guest's agent, or be content with less than --require-consistency asks"},
 	{libvirt.ErrRights, cli.Failed, "run as root"},
 	{vmware.ErrThumbprint, cli.Failed, "if the server's certificate was renewed on purpose, give its new thumbprint with --thumbprint; else somebody stands between"},
-	{vmware.ErrCertificate, cli.Failed, "if the server's own console shows that thumbprint, give it with --thumbprint; or name its authority's certificate by SSL_CERT_FILE"},
+	{vmware.ErrCertificate, cli.Failed, "if the server's own console shows that thumbprint, give it with --thumbprint; or name its authority's certificate with --cacert"},
 	{vmware.ErrUnreachable, cli.Failed, "see that --server is right, and that it can be reached on port 443 from here"},
 	{vmware.ErrLogin, cli.NoPassword, "see that --user is right, and the password: " + cli.ServerPasswordHint},
 	{vmware.ErrPrivilege, cli.Failed, "give the account a role with these privileges, on the machine, its datastores, and what they stand in"},

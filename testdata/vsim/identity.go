@@ -31,6 +31,24 @@ func (m *Machine) InstanceUUID() string {
 	return id
 }
 
+// Snapshots is how many it has, whoever made them.
+func (m *Machine) Snapshots() (n int) {
+	vm := m.vm()
+	m.h.reg.WithLock(m.h.context(), vm, func() {
+		if vm.Snapshot != nil {
+			n = len(tree(vm.Snapshot.RootSnapshotList).all())
+		}
+	})
+	return n
+}
+
+// Host is the name of the ESXi host that runs it.
+func (m *Machine) Host() string {
+	var ref types.ManagedObjectReference
+	m.h.reg.WithLock(m.h.context(), m.vm(), func() { ref = *m.vm().Runtime.Host })
+	return m.h.reg.Get(ref).(*simulator.HostSystem).Name
+}
+
 // Path is its inventory path: "/DC0/vm/web/prod/name".
 func (m *Machine) Path() string {
 	m.h.t.Helper()
