@@ -41,6 +41,7 @@ type Conn struct {
 	session *session
 	slots   chan struct{} // HTTP requests for data under way
 	streams chan struct{} // those of them that stay open between reads
+	dead    dead          // hosts that cannot be reached
 	stop    func()        // ends who keeps the session alive
 	kept    sync.WaitGroup
 }

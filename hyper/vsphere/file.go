@@ -36,7 +36,9 @@ func (c *Conn) OpenFile(ctx context.Context, m *Machine, name string) (*File, er
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		f.ways = append(f.ways, host)
+		if !c.dead.has(host.url.Host) {
+			f.ways = append(f.ways, host)
+		}
 	}
 	server, err := c.serverWay(ctx, m, p)
 	if err != nil {
@@ -144,6 +146,9 @@ func (f *File) try(ctx context.Context, s span, take func(*http.Response) error)
 		err := f.insist(ctx, w, s, take)
 		if err == nil {
 			return nil
+		}
+		if w.ticket && ctx.Err() == nil {
+			f.c.dead.note(w.url.Host, err)
 		}
 		if ctx.Err() != nil || !f.drop(w) {
 			return fmt.Errorf("read %s from %s: %w", f.name, w.url.Host, err)

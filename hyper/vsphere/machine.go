@@ -21,6 +21,7 @@ type Machine struct {
 	Fault      bool // fault tolerance is on
 	Hardware   string
 	Guest      string // its operating system's family, when VMware Tools told it
+	Tools      bool   // VMware Tools run in it
 	Disks      []Disk
 	Snapshots  []Snapshot // all, from old to new
 	Current    *Ref       // the snapshot that the machine runs on
@@ -52,7 +53,7 @@ const maxSnapshots = 1 << 12
 // Machine looks at a machine.
 func (c *Conn) Machine(ctx context.Context, ref Ref) (*Machine, error) {
 	var v mo.VirtualMachine
-	err := c.get(ctx, ref, &v, "name", "parent", "parentVApp", "config", "runtime", "guest.guestFamily", "snapshot", "layoutEx", "capability",
+	err := c.get(ctx, ref, &v, "name", "parent", "parentVApp", "config", "runtime", "guest.guestFamily", "guest.toolsRunningStatus", "snapshot", "layoutEx", "capability",
 		"resourcePool", "network", "datastore", "customValue", "recentTask")
 	if err != nil {
 		return nil, err
@@ -75,6 +76,7 @@ func (c *Conn) Machine(ctx context.Context, ref Ref) (*Machine, error) {
 	}
 	if v.Guest != nil {
 		m.Guest = v.Guest.GuestFamily
+		m.Tools = v.Guest.ToolsRunningStatus == string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
 	}
 	if v.Snapshot != nil {
 		m.Current = v.Snapshot.CurrentSnapshot

@@ -19,12 +19,20 @@ const (
 )
 
 // StartSnapshot begins a snapshot of the disks, without memory, and gives its task.
-func (c *Conn) StartSnapshot(ctx context.Context, machine Ref, name, description string, quiesce bool) (task Ref, err error) {
-	r, err := methods.CreateSnapshot_Task(ctx, c.vim, &types.CreateSnapshot_Task{This: machine, Name: name, Description: description, Quiesce: quiesce})
+func (c *Conn) StartSnapshot(ctx context.Context, machine Ref, name, description string, q Quiesce) (task Ref, err error) {
+	if q == Programs {
+		task, err = c.startWindows(ctx, machine, name, description)
+	} else {
+		var r *types.CreateSnapshot_TaskResponse
+		r, err = methods.CreateSnapshot_Task(ctx, c.vim, &types.CreateSnapshot_Task{This: machine, Name: name, Description: description, Quiesce: q == FileSystems})
+		if err == nil {
+			task = r.Returnval
+		}
+	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("snapshot %s of %s: %w", name, machine.Value, translate(err))
 	}
-	return r.Returnval, nil
+	return task, nil
 }
 
 // Snapshotted waits for the snapshot of a task.

@@ -35,7 +35,7 @@ func (c *Conn) SetTracking(ctx context.Context, m *Machine, to bool) error {
 
 // Stun makes what was said of change tracking happen to a running machine: it makes a snapshot and removes it.
 func (c *Conn) Stun(ctx context.Context, machine Ref, name string) error {
-	task, err := c.StartSnapshot(ctx, machine, name, "", false)
+	task, err := c.StartSnapshot(ctx, machine, name, "", Nothing)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ import (
 // dialTime bounds a connection's beginning, with TLS.
 const dialTime = 30 * time.Second
 
+// errDial is ErrUnreachable of who does not even let a connection begin.
+var errDial = fmt.Errorf("%w", ErrUnreachable)
+
 // A trust knows whose certificates are believed.
 type trust struct {
 	server Server
@@ -48,7 +51,7 @@ func (t *trust) dial(ctx context.Context, network, addr string) (net.Conn, error
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, fmt.Errorf("%w: %w", errDial, err)
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

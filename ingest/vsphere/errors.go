@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrUnfit: the machine cannot be captured as it is.
 	ErrUnfit = errors.New("the machine cannot be captured")
+	// ErrConsistency: the guest cannot be held as still as is asked for.
+	ErrConsistency = errors.New("consistency not reached")
 	// ErrTransport: a transport cannot read a disk, or would give wrong bytes.
 	ErrTransport = errors.New("the disk cannot be read so")
 	// ErrBusy: another capture of the machine is at work on this host.

@@ -16,30 +16,70 @@ const (
 	quiescePause = 5 * time.Second
 )
 
-// hold makes the snapshot: of a guest that is quiesced, if that can be had.
-func (t *taking) hold(ctx context.Context) error {
-	quiesce := t.o.Quiesce && t.m.Power == "poweredOn"
-	if t.o.Consistency != "" && !quiesce {
-		return fmt.Errorf("%s: %w: it is %s, so that nobody can quiesce it, and %s consistency is asked for", t.m.Name, ErrUnfit, t.m.Power, t.o.Consistency)
-	}
-	err := t.snapshot(ctx, quiesce)
-	for try := 1; quiesce && errors.Is(err, vsphere.ErrQuiesce) && try < quiesceTries; try++ {
-		if stop := pause(ctx, t.o.QuiescePause); stop != nil {
-			return stop
+// consistencies are what is reached, and asked for, by how the guest is held.
+var consistencies = map[vsphere.Quiesce]string{vsphere.FileSystems: ingest.Filesystem, vsphere.Programs: ingest.Application}
+
+// asked is what has to be reached.
+func (o *Options) asked() vsphere.Quiesce {
+	for q, name := range consistencies {
+		if o.Consistency == name {
+			return q
 		}
-		err = t.snapshot(ctx, true)
 	}
-	if quiesce && errors.Is(err, vsphere.ErrQuiesce) && t.o.Consistency == "" {
-		t.shot.Warnings = append(t.shot.Warnings, fmt.Sprintf("the guest could not be quiesced, the point is as if the power had failed: %v", err))
-		quiesce, err = false, t.snapshot(ctx, false)
+	return vsphere.Nothing
+}
+
+// stillness tells how the guest is to be held, and why no better. Less than what is asked for is an error.
+func (t *taking) stillness() (q vsphere.Quiesce, why string, err error) {
+	q, why = t.conn.Quiescible(t.m)
+	if q < t.o.asked() {
+		return q, why, fmt.Errorf("%w: %s consistency is asked for, and %s", ErrConsistency, t.o.Consistency, why)
+	}
+	if !t.o.Quiesce {
+		q = t.o.asked()
+	}
+	return q, why, nil
+}
+
+// hold makes the snapshot: of a guest that is held as still as can be had.
+func (t *taking) hold(ctx context.Context) error {
+	best, _, err := t.stillness()
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.m.Name, err)
+	}
+	for q := best; ; q-- {
+		tries := 1
+		if q == best && q != vsphere.Nothing {
+			tries = quiesceTries
+		}
+		err = t.insist(ctx, q, tries)
+		if !errors.Is(err, vsphere.ErrQuiesce) || q == t.o.asked() {
+			t.shot.Consistency = consistencies[q]
+			break
+		}
+		if q == vsphere.Programs {
+			t.warn("programs in the guest could not be held still, at most its file systems are: %v", err)
+		} else {
+			t.warn("the guest could not be quiesced, the point is as if the power had failed: %v", err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.m.Name, err)
 	}
-	if quiesce {
-		t.shot.Consistency = ingest.Filesystem
-	}
 	return nil
+}
+
+// insist makes the snapshot, and tries again while the guest cannot be quiesced.
+func (t *taking) insist(ctx context.Context, q vsphere.Quiesce, tries int) error {
+	for try := 1; ; try++ {
+		err := t.snapshot(ctx, q)
+		if !errors.Is(err, vsphere.ErrQuiesce) || try == tries {
+			return err
+		}
+		if stop := pause(ctx, t.o.QuiescePause); stop != nil {
+			return stop
+		}
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -56,7 +96,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // snapshot makes one, and writes down what is to be undone before and after. When ctx ends meanwhile, the server goes on: it is
 // waited for all the same, so that the snapshot can be removed.
-func (t *taking) snapshot(ctx context.Context, quiesce bool) (err error) {
+func (t *taking) snapshot(ctx context.Context, q vsphere.Quiesce) (err error) {
 	n := &t.state.note
 	n.Server, n.Machine, n.Name, n.Task, n.Snapshot = t.conn.Host(), t.m.Ref.Value, prefix(t.w)+t.w.Point.String(), "", ""
 	if err := t.state.write(); err != nil {
@@ -67,7 +107,7 @@ func (t *taking) snapshot(ctx context.Context, quiesce bool) (err error) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	t.shot.Time = time.Now().UTC()
-	task, err := t.conn.StartSnapshot(ctx, t.m.Ref, n.Name, "being backed up by vbfs; it is removed at the end, or by the next backup", quiesce)
+	task, err := t.conn.StartSnapshot(ctx, t.m.Ref, n.Name, "being backed up by vbfs; it is removed at the end, or by the next backup", q)
 	if err != nil {
 		return err
 	}

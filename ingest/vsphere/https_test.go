@@ -39,3 +39,16 @@ func TestIncrementsByRanges(t *testing.T) {
 	}
 	l.again()
 }
+
+// Hosts that cannot be reached are tried once: then the server is read from.
+func TestUnreachableHost(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, vsim.Options{}, twoDisks(3), vsphere.Options{Transport: vsphere.HTTPS})
+	l.h.CloseHosts()
+	l.capture(ingest.Auto)
+	l.write(rand.New(rand.NewPCG(3, 1)), 3)
+	l.capture(ingest.Auto)
+	if n := l.h.Counts().Calls["AcquireGenericServiceTicket"]; n != 1 {
+		t.Errorf("%d tickets", n)
+	}
+}

@@ -24,11 +24,11 @@ type Options struct {
 	// Transport is one of Transports. Empty is the first that can read a disk.
 	Transport string
 
-	// Quiesce asks VMware Tools in the guest to hold its file systems and programs still. Where that does not work, the point is
-	// crash-consistent, with a warning.
+	// Quiesce asks VMware Tools in the guest to hold its file systems still, of Windows its programs, too. Where they do not run, or that
+	// does not work, which is a warning, the point is crash-consistent.
 	Quiesce bool
 
-	// Consistency is what has to be reached: ingest.Application or ingest.Filesystem, which need Quiesce. Empty is: as good as can be.
+	// Consistency is what has to be reached: ingest.Application or ingest.Filesystem. Empty is: as good as can be.
 	Consistency string
 
 	// EnableCBT switches changed block tracking on when it is off and there is no snapshot.

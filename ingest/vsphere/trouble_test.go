@@ -73,7 +73,9 @@ func TestBytesRead(t *testing.T) {
 // A guest that cannot be quiesced is tried again, then captured as if the power had failed, unless that is not enough.
 func TestQuiesce(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, vsim.Options{}, twoDisks(14), vsphere.Options{Transport: vsphere.HTTPS, Quiesce: true})
+	spec := twoDisks(14)
+	spec.Tools = "linuxGuest"
+	l := newLab(t, vsim.Options{}, spec, vsphere.Options{Transport: vsphere.HTTPS, Quiesce: true})
 	busy := vsim.Failure{Method: "CreateSnapshot_Task", Times: 2, Fault: &types.ApplicationQuiesceFault{}}
 	l.h.Fail(busy)
 	if p := l.capture(ingest.Auto); p.Consistency != ingest.Filesystem || p.Warnings != nil {
@@ -90,6 +92,51 @@ func TestQuiesce(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	l.clean()
+}
+
+// What VMware ignores is not claimed: without VMware Tools nothing is quiesced, whatever the snapshot says. Programs are held in Windows alone,
+// and only under VMware's conditions.
+func TestConsistency(t *testing.T) {
+	t.Parallel()
+	uuid := map[string]string{"disk.EnableUUID": "true"}
+	disks := []vsim.Disk{{Size: mib}}
+	busy := vsim.Failure{Method: "CreateSnapshotEx_Task", Times: 3, Fault: &types.ApplicationQuiesceFault{}}
+	for name, c := range map[string]struct {
+		spec  vsim.Spec
+		fails *vsim.Failure
+		want  string
+	}{
+		"no tools":         {vsim.Spec{Disks: disks, ExtraConfig: uuid}, nil, ingest.Crash},
+		"off":              {vsim.Spec{Disks: disks, Off: true, Tools: "linuxGuest"}, nil, ingest.Crash},
+		"linux":            {vsim.Spec{Disks: disks, Tools: "linuxGuest", ExtraConfig: uuid}, nil, ingest.Filesystem},
+		"windows":          {vsim.Spec{Disks: disks, Tools: "windowsGuest", ExtraConfig: uuid}, nil, ingest.Application},
+		"without UUIDs":    {vsim.Spec{Disks: disks, Tools: "windowsGuest"}, nil, ingest.Filesystem},
+		"with a SATA disk": {vsim.Spec{Disks: []vsim.Disk{{Size: mib, On: "sata"}}, Tools: "windowsGuest", ExtraConfig: uuid}, nil, ingest.Filesystem},
+		"VSS is broken":    {vsim.Spec{Disks: disks, Tools: "windowsGuest", ExtraConfig: uuid}, &busy, ingest.Filesystem},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, vsim.Options{}, c.spec, vsphere.Options{Transport: vsphere.HTTPS, Quiesce: true})
+			if c.fails != nil {
+				l.h.Fail(*c.fails)
+			}
+			if p := l.capture(ingest.Auto); p.Consistency != c.want || (p.Warnings != nil) != (c.fails != nil) {
+				t.Errorf("%s, %q", p.Consistency, p.Warnings)
+			}
+			for _, asked := range []string{ingest.Filesystem, ingest.Application} {
+				l.o.Consistency = asked
+				if c.fails != nil {
+					l.h.Fail(*c.fails)
+				}
+				reached := c.want == ingest.Application || c.want == asked
+				p, err := l.run(ingest.Auto)
+				if (err == nil) != reached || p != nil && p.Consistency != c.want || err != nil && !errors.Is(err, vsphere.ErrConsistency) && !errors.Is(err, hyper.ErrQuiesce) {
+					t.Errorf("%s asked for: %v, %v", asked, p, err)
+				}
+			}
+			l.clean()
+		})
+	}
 }
 
 // A snapshot that cannot be removed at first is removed in the end; one that cannot at all is told, and goes with the next run.

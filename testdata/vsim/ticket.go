@@ -81,6 +81,14 @@ func (h *Host) openDoors() error {
 	return nil
 }
 
+// CloseHosts makes the ESXi hosts unreachable for clients, though not for the vCenter.
+func (h *Host) CloseHosts() {
+	h.t.Helper()
+	for _, door := range h.doors {
+		h.must(door.server.Close())
+	}
+}
+
 // anyDoor tries addresses until one is free: other test binaries do the same.
 func (h *Host) anyDoor(host types.ManagedObjectReference) (*front, error) {
 	for try := 0; ; try++ {
