@@ -36,6 +36,12 @@ type Plan struct {
 	Skip     string // why it would be left out
 	Changes  bool   // its changes alone would be read
 	Fallback string // why not, though they were asked for
+
+	Datastore string // that it lies on, where there are such
+	Transport string // by which it would be read, where there are several
+	Read      int64  // bytes that would be read, if Known
+	Known     bool
+	Hinder    string // why it cannot be read
 }
 
 // A Shot is a machine at one instant: it stays as it was then until Release.

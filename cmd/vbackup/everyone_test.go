@@ -76,7 +76,7 @@ func TestChoiceErrors(t *testing.T) {
 	l.h.Add(vsim.Spec{Name: "web01", Folder: "a", Disks: disk}).Tag("one", "x")
 	l.h.Add(vsim.Spec{Name: "web02", Folder: "a", Disks: disk}).Tag("two", "x")
 	l.h.Add(vsim.Spec{Name: "twin", Folder: "a", Disks: disk})
-	twin := l.h.Add(vsim.Spec{Name: "twin", Folder: "b", Disks: disk})
+	twin := l.h.Add(vsim.Spec{Name: "twin", Folder: "b", Disks: disk, Datastore: "slow disks 7%"})
 	vms := l.list("vms", "web01\n\nnobody\nweb0[\ntag:none\nweb02\n")
 	r := l.Run("vbackup", l.account("backup", "vsphere:", "--list", vms, "--transport", "https")...)
 	for _, says := range []string{"vms:3: no such machine: nobody", "vms:4: ", "vms:5: tag none: no such tag", "vbackup vsphere ls"} {

@@ -9,7 +9,6 @@ import (
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
 	vmware "vbfs/hyper/vsphere"
-	"vbfs/index"
 	"vbfs/ingest"
 	"vbfs/ingest/libvirt"
 	"vbfs/ingest/qmp"
@@ -165,51 +164,4 @@ func (b *backup) vmware(e *vmware.Entry, state string) ingest.Machine {
 		Transport: w.transport, Quiesce: true, Consistency: w.consistency, EnableCBT: w.enableCBT, State: state, Scratch: w.scratch,
 		Skip: b.skip, VDDK: w.vddk,
 	})
-}
-
-// A rehearser is a machine that tells what would be done with it.
-type rehearser interface {
-	Rehearse(ctx context.Context, w ingest.Wish) ([]ingest.Plan, error)
-}
-
-// rehearseWhole tells what would be read of a machine that is captured whole.
-func (b *backup) rehearseWhole(ctx context.Context, repo *index.Repository, m machine) error {
-	if err := b.meet(ctx, &m); err != nil {
-		return err
-	}
-	w, err := ingest.Foresee(ctx, repo, ingest.Options{Machine: m.name, Level: b.level, Source: m.source})
-	if err != nil {
-		return err
-	}
-	r, ok := m.source.(rehearser)
-	if !ok {
-		return cli.Later("--dry-run of %s:", m.whole.host)
-	}
-	plan, err := r.Rehearse(ctx, w)
-	if err != nil {
-		return err
-	}
-	for _, d := range plan {
-		p := plannedDisk{
-			Type: "plan", Machine: m.name, Disk: d.Disk, Source: d.Source, Size: d.Size, Skipped: d.Skip, Changes: d.Changes, Why: d.Fallback,
-		}
-		if w.Base != nil {
-			p.Parent = w.Base.Name
-		}
-		if err := b.tellPlan(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// skip says why a disk of that name is left out, or "".
-func (b *backup) skip(disk string) string {
-	switch {
-	case slices.Contains(b.exclude, disk):
-		return "excluded by --exclude " + disk
-	case len(b.include) > 0 && !slices.Contains(b.include, disk):
-		return "not among --include " + strings.Join(b.include, ",")
-	}
-	return ""
 }

@@ -22,7 +22,7 @@ const maxAreas = 1 << 20
 
 // A Query asks for the changes of one disk.
 type Query struct {
-	Machine, Snapshot Ref
+	Machine, Snapshot Ref   // no Snapshot is: up to now, of a machine that is off
 	Key               int32 // of the disk's device
 	Capacity          int64 // bytes
 	Mark              string
@@ -33,9 +33,13 @@ type Query struct {
 // does not add up is ErrAreas, a mark that the server does not take ErrMark.
 func (c *Conn) Changes(ctx context.Context, q Query) ([]Area, error) {
 	var all areas
+	var snapshot *Ref
+	if q.Snapshot != (Ref{}) {
+		snapshot = &q.Snapshot
+	}
 	for off := int64(0); off < q.Capacity; {
 		answer, err := methods.QueryChangedDiskAreas(ctx, c.vim, &types.QueryChangedDiskAreas{
-			This: q.Machine, Snapshot: &q.Snapshot, DeviceKey: q.Key, StartOffset: off, ChangeId: q.Mark,
+			This: q.Machine, Snapshot: snapshot, DeviceKey: q.Key, StartOffset: off, ChangeId: q.Mark,
 		})
 		if err != nil {
 			return nil, markError(translate(err))

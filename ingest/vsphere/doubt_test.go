@@ -1,12 +1,14 @@
 package vsphere_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	hyper "vbfs/hyper/vsphere"
 	"vbfs/ingest"
 	"vbfs/ingest/vsphere"
 	"vbfs/testdata/vsim"
@@ -71,31 +73,105 @@ func TestReverted(t *testing.T) {
 	}
 }
 
-// What cannot be captured is told with the reason, and nothing is left behind.
+// What cannot be captured is told with the reason, before there is a snapshot.
 func TestUnfit(t *testing.T) {
 	t.Parallel()
 	h := vsim.Start(t, vsim.Options{})
+	one := []vsim.Disk{{Size: mib}}
 	for _, c := range []struct {
 		name string
 		spec vsim.Spec
 		deny []string
+		do   func(*vsim.Machine)
 		want string
 	}{
-		{"shared", vsim.Spec{SharedBus: true, Disks: []vsim.Disk{{Size: mib}}}, nil, "shared with other machines"},
-		{"snapshot", vsim.Spec{Disks: []vsim.Disk{{Size: mib}}}, []string{"VirtualMachine.State.CreateSnapshot"}, "VirtualMachine.State.CreateSnapshot"},
-		{"files", vsim.Spec{Disks: []vsim.Disk{{Size: mib}}}, []string{"Datastore.Browse"}, "Datastore.Browse"},
-		{"sparse", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Kind: "sesparse"}}}, nil, "SeSparse"},
-		{"raw", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Kind: "rdmv"}}}, nil, "RawDiskMappingVer1"},
-		{"independent", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Mode: "independent_persistent"}}}, nil, "no disk is to be captured"},
+		{"shared", vsim.Spec{SharedBus: true, Disks: one}, nil, nil, "shared with other machines"},
+		{"snapshot", vsim.Spec{Disks: one}, []string{"VirtualMachine.State.CreateSnapshot"}, nil, "VirtualMachine.State.CreateSnapshot"},
+		{"files", vsim.Spec{Disks: one}, []string{"Datastore.Browse"}, nil, "Datastore.Browse"},
+		{"changes", vsim.Spec{Disks: one, CBT: true}, []string{"VirtualMachine.Provisioning.DiskRandomRead"}, nil, "VirtualMachine.Provisioning.DiskRandomRead"},
+		{"template", vsim.Spec{Disks: one, Off: true}, nil, (*vsim.Machine).MarkAsTemplate, "it is a template"},
+		{"merge", vsim.Spec{Disks: one}, nil, (*vsim.Machine).LeaveDeltas, "its disks need consolidation"},
+		{"older", vsim.Spec{Disks: one}, nil, func(m *vsim.Machine) { m.Snapshot("mine") }, "older snapshots"},
+		{"sparse", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Kind: "sesparse"}}}, nil, nil, "SeSparse"},
+		{"raw", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Kind: "rdmv"}}}, nil, nil, "RawDiskMappingVer1"},
+		{"physical", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Kind: "rdm"}}}, nil, nil, "no disk that a snapshot holds"},
+		{"independent", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Mode: "independent_persistent"}}}, nil, nil, "no disk that a snapshot holds"},
 	} {
 		h.Allow()
 		c.spec.Name = c.name
 		h.Deny(c.deny...)
 		l := &lab{t: t, h: h, m: h.Add(c.spec), conn: login(t, h), repo: repository(t), o: vsphere.Options{Transport: vsphere.HTTPS, State: t.TempDir()}}
+		if c.do != nil {
+			c.do(l.m)
+		}
+		had := l.m.Snapshots()
 		if p, err := l.run(ingest.Auto); p != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		l.clean()
+		f, err := l.forecast()
+		if err != nil || len(f.Hinders) == 0 || !strings.Contains(errors.Join(f.Hinders...).Error(), c.want) {
+			t.Errorf("%s: foretold: %+v, %v", c.name, f, err)
+		}
+		if n := l.m.Snapshots(); n != had {
+			t.Errorf("%s: %d snapshots", c.name, n)
+		}
+	}
+	if n := h.Counts().Calls["CreateSnapshot_Task"]; n != 0 {
+		t.Errorf("%d snapshots were made", n)
+	}
+}
+
+// Tracking that cannot be had is no reason to make no point.
+func TestNoTracking(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, vsim.Options{}, vsim.Spec{Disks: []vsim.Disk{{Size: mib, Content: noise(4, mib)}}}, vsphere.Options{Transport: vsphere.HTTPS, EnableCBT: true})
+	l.m.NeverCBT()
+	f, err := l.forecast()
+	if err != nil || f.Hinders != nil || !strings.Contains(f.Tracking, "cannot be had") {
+		t.Errorf("%+v, %v", f, err)
+	}
+	p := l.capture(ingest.Auto)
+	if !strings.Contains(strings.Join(p.Warnings, ""), "was not switched on") || p.Disks[0].Tracking != "" {
+		t.Errorf("%q", p.Warnings)
+	}
+}
+
+// What is foretold is what is done then: by which transport, what of a disk, and how much.
+func TestForecast(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, vsim.Options{}, vsim.Spec{Folder: "a", CBT: true, Disks: []vsim.Disk{
+		{Size: 4 * mib, Content: noise(5, mib)}, {Size: mib, Kind: "sesparse"}, {Size: mib, Mode: "independent_persistent", Datastore: "slow disks 7%"},
+	}}, vsphere.Options{Quiesce: true, VDDK: hyper.VDDKOptions{Plugin: "/nowhere/vddk.so"}})
+	foretold := func() *vsphere.Forecast {
+		t.Helper()
+		f, err := l.forecast()
+		if err != nil || f.Hinders != nil || f.Path != l.m.Path() || f.Host != l.m.Host() || len(f.Disks) != 3 {
+			t.Fatalf("%+v, %v", f, err)
+		}
+		return f
+	}
+	f := foretold()
+	a, b, c := f.Disks[0], f.Disks[1], f.Disks[2]
+	if a.Transport != "https" || !a.Known || a.Read != 4*mib || a.Datastore != "fast" || a.Source == "" || a.Changes ||
+		b.Transport != "nfc" || b.Known || c.Skip == "" || c.Datastore != "slow disks 7%" || f.Consistency != ingest.Crash || f.Tracking != "on" {
+		t.Errorf("%+v", f)
+	}
+	p := l.capture(ingest.Auto)
+	for i, by := range []string{"https", "nfc"} {
+		if !strings.HasSuffix(p.Disks[i].Source, by) {
+			t.Errorf("%s: %s", p.Disks[i].Name, p.Disks[i].Source)
+		}
+	}
+	if f = foretold(); !f.Disks[0].Changes || f.Disks[0].Known || f.Disks[1].Changes || f.Disks[1].Fallback == "" {
+		t.Errorf("an increment of a machine that runs: %+v", f)
+	}
+	l.m.Write("scsi0-0", mib, noise(6, mib))
+	l.m.PowerOff()
+	if f = foretold(); !f.Disks[0].Changes || !f.Disks[0].Known {
+		t.Errorf("an increment of one that is off: %+v", f)
+	}
+	if p := l.capture(ingest.Auto); p.Disks[0].Read != f.Disks[0].Read || p.Disks[1].Fallback == "" {
+		t.Errorf("%d bytes were foretold, %d read", f.Disks[0].Read, p.Disks[0].Read)
 	}
 }
 

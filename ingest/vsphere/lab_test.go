@@ -90,6 +90,17 @@ func (l *lab) run(level string) (*format.Manifest, error) {
 	return ingest.Run(l.t.Context(), l.repo, ingest.Options{Machine: "web01", Level: level, Source: src})
 }
 
+// forecast tells what a run would do now.
+func (l *lab) forecast() (*vsphere.Forecast, error) {
+	l.t.Helper()
+	src := vsphere.New(l.conn, l.m.Ref(), l.o)
+	w, err := ingest.Foresee(l.t.Context(), l.repo, ingest.Options{Machine: "web01", Source: src})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return src.Rehearse(l.t.Context(), w)
+}
+
 // capture makes a point, whose disks must be what was frozen, and leaves no snapshot of ours.
 func (l *lab) capture(level string) *format.Manifest {
 	l.t.Helper()

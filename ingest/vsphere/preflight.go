@@ -23,7 +23,6 @@ var (
 
 // preflight says why the machine cannot be captured, all reasons at once.
 func (t *taking) preflight(ctx context.Context) error {
-	reasons := unfit(t.m)
 	missing, err := t.missing(ctx)
 	if err != nil {
 		return err
@@ -31,13 +30,68 @@ func (t *taking) preflight(ctx context.Context) error {
 	if missing != nil {
 		return fmt.Errorf("%s: %w of %s: %s", t.m.Name, vsphere.ErrPrivilege, t.conn.User(), strings.Join(missing, ", "))
 	}
-	if reasons != nil {
+	if reasons := t.unfit(); reasons != nil {
 		return fmt.Errorf("%s: %w: %s", t.m.Name, ErrUnfit, strings.Join(reasons, "; "))
+	}
+	if unread := t.unread(); unread != nil {
+		return fmt.Errorf("%s: %w: %s", t.m.Name, ErrTransport, strings.Join(unread, "; "))
 	}
 	return nil
 }
 
-// unfit gives the reasons for which VMware would refuse a snapshot.
+// unfit gives the reasons for which there would be no snapshot, or nothing in it.
+func (t *taking) unfit() []string {
+	reasons := unfit(t.m)
+	if len(t.wanted()) == 0 {
+		reasons = append(reasons, "it has no disk that a snapshot holds and that is not left out")
+	}
+	return reasons
+}
+
+// wanted are the disks that are to be captured and that a snapshot holds.
+func (t *taking) wanted() (out []vsphere.Disk) {
+	for _, d := range t.m.Disks {
+		if leftOut(d) == "" && (t.o.Skip == nil || t.o.Skip(d.Name) == "") {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// unread says why no disk can be read; nil is that some can.
+func (t *taking) unread() (reasons []string) {
+	for _, d := range t.wanted() {
+		why := t.unreadable(d)
+		if why == "" {
+			return nil
+		}
+		reasons = append(reasons, fmt.Sprintf("disk %s: %s", d.Name, why))
+	}
+	return reasons
+}
+
+// unreadable says why no transport can read a disk, as far as is seen before the snapshot; "" is that one can.
+func (t *taking) unreadable(d vsphere.Disk) string {
+	var reasons []string
+	for _, by := range t.transports() {
+		why := t.refuses(by, d)
+		if why == "" {
+			return ""
+		}
+		reasons = append(reasons, fmt.Sprintf("transport %s: %s", by, why))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// refuses says why a transport cannot read a disk, before there is a snapshot of ours.
+func (t *taking) refuses(by string, d vsphere.Disk) string {
+	if by != HTTPS || slices.ContainsFunc(t.m.Snapshots, t.ours) { // which go first, and the disk is another then
+		return ""
+	}
+	return unflat(d, t.m.Chain(d.Key))
+}
+
+// unfit gives the reasons for which VMware itself would refuse a snapshot.
 func unfit(m *vsphere.Machine) (reasons []string) {
 	if m.Template {
 		reasons = append(reasons, "it is a template: make a machine of it first")

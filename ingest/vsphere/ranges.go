@@ -44,13 +44,8 @@ func (t *taking) openRanges(ctx context.Context, d vsphere.Disk, areas []ingest.
 }
 
 func (t *taking) ranges(ctx context.Context, d vsphere.Disk) (*ranges, error) {
-	switch {
-	case d.Encrypted:
-		return nil, fmt.Errorf("%w: it is encrypted, and its file with it", ErrTransport)
-	case d.Raw || d.Backing != "FlatVer2":
-		return nil, fmt.Errorf("%w: its backing is %s, not a flat file", ErrTransport, d.Backing)
-	case d.Delta || t.m.Chain(d.Key) > 2: // its own file, and the one of our snapshot
-		return nil, fmt.Errorf("%w: the machine has older snapshots, or is a linked clone, so that its bytes are in several files", ErrTransport)
+	if why := unflat(d, t.m.Chain(d.Key)-1); why != "" { // the last one is our snapshot's
+		return nil, fmt.Errorf("%w: %s", ErrTransport, why)
 	}
 	text, err := t.descriptor(ctx, d)
 	if err != nil {
@@ -68,6 +63,19 @@ func (t *taking) ranges(ctx context.Context, d vsphere.Disk) (*ranges, error) {
 		return nil, fmt.Errorf("%w: VMware does not list %s among the machine's files", ErrTransport, name)
 	}
 	return t.openFlat(ctx, d, name)
+}
+
+// unflat says why the bytes of a disk, which stands on so many files, are not one flat file.
+func unflat(d vsphere.Disk, files int) string {
+	switch {
+	case d.Encrypted:
+		return "it is encrypted, and its file with it"
+	case d.Raw || d.Backing != "FlatVer2":
+		return fmt.Sprintf("its backing is %s, not a flat file", d.Backing)
+	case d.Delta || files > 1:
+		return "the machine has older snapshots, or is a linked clone, so that its bytes are in several files"
+	}
+	return ""
 }
 
 // openFlat reads the first sector, to see that all can be read, and how long the file is.

@@ -113,7 +113,10 @@ func (t *taking) track(ctx context.Context) error {
 		t.shot.Warnings = append(t.shot.Warnings, fmt.Sprintf("changed block tracking was not switched on: the machine has snapshots, the oldest is %q", t.m.Snapshots[0].Name))
 		return nil
 	}
-	if err := t.conn.SetTracking(ctx, t.m, true); err != nil {
+	if err := t.conn.SetTracking(ctx, t.m, true); errors.Is(err, vsphere.ErrUntracked) {
+		t.warn("changed block tracking was not switched on: %v", err)
+		return nil
+	} else if err != nil {
 		return err
 	}
 	t.state.note.Ours, t.state.note.Begun = nil, true

@@ -59,6 +59,12 @@ func (m *Machine) Revert(ref types.ManagedObjectReference) {
 func (m *Machine) EnableCBT()  { m.h.t.Helper(); m.setCBT(true) }
 func (m *Machine) DisableCBT() { m.h.t.Helper(); m.setCBT(false) }
 
+// NeverCBT makes its virtual hardware too old for changed block tracking.
+func (m *Machine) NeverCBT() {
+	m.h.t.Helper()
+	m.h.reg.AtomicUpdate(m.h.context(), m.vm(), []types.PropertyChange{{Name: "capability.changeTrackingSupported", Val: false}})
+}
+
 func (m *Machine) setCBT(on bool) {
 	m.h.t.Helper()
 	m.await(m.Object().Reconfigure(context.Background(), types.VirtualMachineConfigSpec{ChangeTrackingEnabled: &on}))
