@@ -21,7 +21,9 @@ func twoDisks(seed uint64) vsim.Spec {
 
 func TestIncrementsByRanges(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, vsim.Options{MaxAreas: 3}, twoDisks(1), vsphere.Options{Transport: vsphere.HTTPS, Quiesce: true})
+	spec := twoDisks(1)
+	spec.Tools = "linuxGuest"
+	l := newLab(t, vsim.Options{MaxAreas: 3}, spec, vsphere.Options{Transport: vsphere.HTTPS, Quiesce: true})
 	rng := rand.New(rand.NewPCG(1, 2))
 	p := l.capture(ingest.Auto)
 	if p.Done != ingest.Full || p.Consistency != ingest.Filesystem {
