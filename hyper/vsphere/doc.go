@@ -7,8 +7,8 @@
 //	                  |------ Snapshot, Remove, Consolidate, SetTracking, Changes
 //	                  |------ File                ranges of a datastore's file over HTTPS, from the machine's host or vCenter
 //	                  |       Stream              a longer range, read bit by bit: what is read in order is asked for once
-//	                  |------ Lease               whole disks as streams
-//	                  |------ VDDK                an nbdkit that reads a disk with VMware's library
+//	                  |------ Lease               whole disks as streams, out of snapshots and into machines that are imported
+//	                  |------ VDDK                an nbdkit that reads or writes a disk with VMware's library
 //	                  |
 //	              session   one login for all, kept alive, made again when it has expired
 //	               trust    whose certificates are believed

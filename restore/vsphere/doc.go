@@ -24,6 +24,12 @@
 //   - What is not where it was is named by the user, or is the only one of its kind; a card on a network that nobody named is not
 //     connected. In doubt nothing is made, and the error names the flag.
 //   - No two machines get one UUID, or one network address.
-//   - Over does nothing to a machine that runs, is suspended, or has snapshots.
+//   - Over does nothing to a machine that runs, is suspended, or has snapshots; that is looked at once more right before a disk is
+//     written, and the library locks it then. The machine has the point's disks, and no others, or is refused by their names.
+//   - Disks that are exchanged are exchanged all together, when all are there, and the old ones go last. What is written in place cannot be
+//     taken back, and is named when the restore fails.
+//   - What is called never written to, and so left alone, is read in a sample: in doubt all is written, or compared.
+//   - A machine that is being restored over says so in its extra configuration, with the names of all files: of a restore that was killed
+//     the next one removes what cannot be anybody's, names the rest, and switches change tracking on again.
 //   - What was restored is never taken for unchanged by the next increment: change tracking begins when all bytes are written.
 package vsphere

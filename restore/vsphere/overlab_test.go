@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type overLab struct {
 	m    *vsim.Machine
 	conn *hyper.Conn
 	repo *index.Repository
+	dir  string // of the repository
 	vddk vsim.VDDK
 	o    vsphere.Options
 
@@ -49,8 +51,8 @@ func overSpec(seed uint64) vsim.Spec {
 // newOverLab makes the machine, captures it, lets its guest write more, and turns it off.
 func newOverLab(t *testing.T, ho vsim.Options, spec vsim.Spec) *overLab {
 	t.Helper()
-	h := vsim.Start(t, ho)
-	l := &overLab{t: t, h: h, m: h.Add(spec), conn: overLogin(t, h), repo: overRepository(t), want: map[string][]byte{}}
+	h, dir := vsim.Start(t, ho), t.TempDir()
+	l := &overLab{t: t, h: h, m: h.Add(spec), conn: overLogin(t, h), repo: overRepositoryAt(t, dir), dir: dir, want: map[string][]byte{}}
 	l.vddk = h.VDDK()
 	l.o.VDDK = hyper.VDDKOptions{Plugin: l.vddk.Plugin, LibDir: l.vddk.LibDir}
 	l.point = l.capture(ingest.Auto)
@@ -84,9 +86,11 @@ func overLogin(t *testing.T, h *vsim.Host) *hyper.Conn {
 	return conn
 }
 
-func overRepository(t *testing.T) *index.Repository {
+func overRepository(t *testing.T) *index.Repository { return overRepositoryAt(t, t.TempDir()) }
+
+func overRepositoryAt(t *testing.T, dir string) *index.Repository {
 	t.Helper()
-	store, err := object.OpenLocal(t.TempDir())
+	store, err := object.OpenLocal(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,4 +281,14 @@ func (l *overLab) exchange(a, b string) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+}
+
+// allocated is how many bytes a sparse file takes.
+func allocated(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t).Blocks * 512
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -48,13 +49,28 @@ func (h *Host) VDDK() VDDK {
 	return v
 }
 
-func compile(to string) error {
+// compiled is the double, built once in a process.
+var compiled = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "vddk")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	to := filepath.Join(dir, "p.so")
 	cmd := exec.Command("gcc", "-x", "c", "-O1", "-Wall", "-Wno-unused-parameter", "-shared", "-fPIC", "-o", to, "-")
 	cmd.Stdin = strings.NewReader(vddkSource)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the VDDK double (it needs gcc and nbdkit-plugin-dev): %w: %s", err, out)
+		return nil, fmt.Errorf("build the VDDK double (it needs gcc and nbdkit-plugin-dev): %w: %s", err, out)
 	}
-	return nil
+	return os.ReadFile(to)
+})
+
+func compile(to string) error {
+	plugin, err := compiled()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, plugin, 0o700)
 }
 
 // The largest read that NFC has a buffer for: through vCenter, and at an ESXi.
@@ -78,6 +94,9 @@ func (h *Host) account() error {
 func (v VDDK) FailOpen(text string) error  { return v.fail("fail-open", text) }
 func (v VDDK) FailRead(text string) error  { return v.fail("fail-read", text) }
 func (v VDDK) FailWrite(text string) error { return v.fail("fail-write", text) }
+
+// Lie makes it tell that nothing of any disk was ever written to; "" ends it.
+func (v VDDK) Lie(text string) error { return v.fail("lie", text) }
 
 func (v VDDK) fail(name, text string) error {
 	path := filepath.Join(v.LibDir, name)

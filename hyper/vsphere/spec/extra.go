@@ -15,7 +15,9 @@ var (
 		"guestos.detailed.data", "guestinfo.appinfo", "guestinfo.detailed.data", "monitor.phys_bits_used", "nvram", "softpoweroff", "sched.swap.derivedname",
 		"tools.remindinstall", "vc.uuid", "vm.genid", "vm.genidx", "vmxstats.filename",
 	}
-	ownPrefixes = []string{"encryption.", "guestinfo.vmtools.", "migrate.", "replay.", "toolsinstallmanager.", "uuid.", "viv.", "vmotion.", "vtpm."}
+	ownPrefixes = []string{
+		"encryption.", "guestinfo.vmtools.", "migrate.", "replay.", "toolsinstallmanager.", "uuid.", "vbfs.", "viv.", "vmotion.", "vtpm.",
+	}
 	ownSuffixes = []string{".ctkenabled", ".redo", ".filename", ".generatedaddress", ".generatedaddressoffset"}
 )
 

@@ -5,6 +5,7 @@
  *   LIBDIR/vsim-double               server, port, user, password, thumbprint, largest read: one a line
  *   LIBDIR/MACHINE/SNAPSHOT/FILE     symlink to the bytes of a disk of a snapshot
  *   LIBDIR/MACHINE/-/FILE            to a disk as it is; a link to "locked" is one that a running machine holds
+ *   LIBDIR/lie                       if there: allocation is told wrong, everything is a hole
  *   LIBDIR/fail-open, fail-read,     if there: what opening, reading, or writing fails with
  *   LIBDIR/fail-write
  */
@@ -249,7 +250,12 @@ static int vddk_flush(void *handle, uint32_t flags) { return fdatasync(((struct 
 static int extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags, struct nbdkit_extents *all) {
   struct handle *h = handle;
   uint64_t at = offset - offset % CHUNK, end = offset + count;
+  FILE *lie = in_libdir("lie");
 
+  if (lie) {
+    fclose(lie);
+    return nbdkit_add_extent(all, offset, h->size - offset, NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO);
+  }
   while (at < end) {
     off_t data = lseek(h->fd, at, SEEK_DATA);
     uint64_t hole = data == -1 ? (uint64_t)h->size : (uint64_t)data - data % CHUNK;
