@@ -169,7 +169,7 @@ func (b *backup) values(ctx context.Context, all []source) ([]string, error) {
 		case s.vm != nil:
 			entries = append(entries, *s.vm)
 		default:
-			if values[i], s.lost = b.domainAsks(ctx, s.name); ctx.Err() != nil {
+			if values[i], s.lost = b.domainAsks(ctx, s); ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 		}

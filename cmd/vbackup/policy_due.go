@@ -64,9 +64,9 @@ func (m machine) inventoryName() string {
 
 // mayBe tells whether a point can be the machine's, by what the hypervisor said of it then.
 func (m machine) mayBe(p *format.Manifest) bool {
-	if m.whole.vm == nil {
-		return true
+	was, is := p.Fact("libvirt-domain"), m.whole.uuid
+	if m.whole.vm != nil {
+		was, is = p.Fact("vsphere-instance"), m.whole.vm.UUID
 	}
-	was := p.Fact("vsphere-instance")
-	return was == "" || was == m.whole.vm.UUID
+	return was == "" || was == is
 }

@@ -56,16 +56,17 @@ func (e element) with(name, value string) string {
 	return b.String()
 }
 
-// domainAsks reads what a domain's metadata asks for.
-func (b *backup) domainAsks(ctx context.Context, name string) (string, error) {
+// domainAsks reads what a domain's metadata asks for, and which domain that is.
+func (b *backup) domainAsks(ctx context.Context, s *source) (string, error) {
 	conn, err := b.whole.libvirt(ctx)
 	if err != nil {
 		return "", err
 	}
-	domain, err := conn.Domain(ctx, name)
+	domain, err := conn.Domain(ctx, s.name)
 	if err != nil {
 		return "", err
 	}
+	s.name, s.uuid = domain.Name(), domain.UUID()
 	text, err := domain.Metadata(ctx, policySpace)
 	if err != nil {
 		return "", err

@@ -19,7 +19,7 @@ const writeTime = 30 * time.Second
 const maxResult = 250
 
 // writeBack writes what became of a machine into the inventory. That it cannot is a warning: the backup is what it is. What an account may
-// not do is tried once in a run.
+// not do, and what takes too long, is tried once in a run.
 func (f *fleet) writeBack(ctx context.Context, o *outcome) {
 	m, v := o.machine, &f.whole.inventory
 	if m.policy() == "" || v.result == "" || ctx.Err() != nil {
@@ -36,7 +36,7 @@ func (f *fleet) writeBack(ctx context.Context, o *outcome) {
 	if err == nil {
 		return
 	}
-	v.refused = errors.Is(err, vmware.ErrPrivilege) || errors.Is(err, hyper.ErrDenied)
+	v.refused = errors.Is(err, vmware.ErrPrivilege) || errors.Is(err, hyper.ErrDenied) || ctx.Err() != nil
 	warning := fmt.Sprintf("%s: what became of it is not written to %s: %s", m, v.result, oneLine(err.Error()))
 	if v.refused {
 		warning += "; nor is that of the others: --result-attribute none leaves it out"

@@ -14,6 +14,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"vbfs/cmd/internal/clitest"
+	"vbfs/index/format"
 	vms "vbfs/testdata/lab"
 	"vbfs/testdata/vsim"
 )
@@ -72,12 +73,12 @@ func TestByAttribute(t *testing.T) {
 	tagged.Tag("BCK_FVM", "7D")
 	tagged.Tag("BCK_FVM", "12M")
 	file := l.Path("run.json")
-	backup := l.account("backup", "vsphere:", "--by-attribute", "BCK_FVM", "--policy", "gold=30D,12M", "--transport", "https", "--report", file)
+	backup := l.account("backup", "vsphere:", "--by-attribute", "BCK_FVM", "--policy", "gold=3W,12M", "--transport", "https", "--report", file)
 	r := l.Run("vbackup", append(backup, "--report", l.Path("run.html"), "--report", "-")...)
 	if r.Code != 3 || !strings.Contains(r.Err, `odd: attribute BCK_FVM says "dayly"`) || !strings.Contains(r.Err, "###### Final status: All VMs backed up OK! ######") {
 		t.Errorf("exit code %d: %s", r.Code, r.Err)
 	}
-	if got := fmt.Sprint(policyOf(l.Lab)); got != fmt.Sprint(map[string]string{"daily": "1D 1M 1Q 1Y", "gold": "30D 12M", "odd": "yes", "tagged": "7D 12M"}) {
+	if got := fmt.Sprint(policyOf(l.Lab)); got != fmt.Sprint(map[string]string{"daily": "1D 1M 1Q 1Y", "gold": "3W 12M", "odd": "yes", "tagged": "7D 12M"}) {
 		t.Errorf("%s", got)
 	}
 	run := l.report(file)
@@ -201,7 +202,9 @@ func TestDueAlone(t *testing.T) {
 	m := l.h.Add(vsim.Spec{Name: "year", Disks: []vsim.Disk{{Size: 1 << 20}}})
 	m.SetAttribute("BCK_FVM", "3Y")
 	l.h.Add(vsim.Spec{Name: "each", Disks: []vsim.Disk{{Size: 1 << 20}}}).SetAttribute("BCK_FVM", "yes")
-	take(t, l.Lab, "year", shot{at: "2020-01-01T00:00:00Z"})
+	take(t, l.Lab, "year", shot{at: "2020-01-01T00:00:00Z"}, shot{at: time.Now().Add(-time.Second).UTC().Format(time.RFC3339), edit: func(m *format.Manifest) {
+		m.Hypervisor = []string{"vsphere-instance=another one's"}
+	}})
 	file := l.Path("r.json")
 	backup := l.account("backup", "vsphere:", "--by-attribute", "BCK_FVM", "--due", "--time-zone", "Asia/Kathmandu", "--transport", "https", "--report", file)
 	for i, want := range [][]string{{"each ok", "year ok"}, {"each ok", "year skipped"}} {
@@ -266,7 +269,7 @@ func TestByAttributeOfMany(t *testing.T) {
 func TestDomainsByAttribute(t *testing.T) {
 	t.Parallel()
 	h, l := vms.Start(t), clitest.NewPlain(t)
-	for name, value := range map[string]string{"web 01": "7D & 4W", "db": "1D 1M", "off": "none", "silent": ""} {
+	for name, value := range map[string]string{"web 01": "7D & 4W", "db": "1Y", "off": "none", "silent": ""} {
 		h.Domain(vms.Spec{Name: name, Disks: []vms.Disk{{Target: "vda", Content: []byte(name), Size: 1 << 20}}, Off: name == "db"})
 		if value != "" {
 			value = strings.ReplaceAll(value, "&", "&amp;")
@@ -278,7 +281,7 @@ func TestDomainsByAttribute(t *testing.T) {
 	if r.Code != 3 || !strings.Contains(r.Err, `web 01: attribute BCK_FVM says "7D & 4W"`) || !strings.Contains(r.Out, "2 machines: 0 ok, 2 with warnings") {
 		t.Errorf("exit code %d: %s%s", r.Code, r.Out, r.Err)
 	}
-	if got := fmt.Sprint(policyOf(l)); got != "map[db:1D 1M web 01:yes]" {
+	if got := fmt.Sprint(policyOf(l)); got != "map[db:1Y web 01:yes]" {
 		t.Errorf("%s", got)
 	}
 	for name, want := range map[string]string{"db": `vbfs-last-backup="warning 20`, "web 01": `vbfs-last-backup="warning 20`} {
@@ -288,6 +291,10 @@ func TestDomainsByAttribute(t *testing.T) {
 	}
 	l.OK("vbackup", append(slices.Clone(backup), "--due", "--exclude-machine", "web*", "--result-attribute", "other")...)
 	h.Virsh("metadata", "web 01", policySpace, "--key", "vbfs", "--config", "--set", `<backup BCK_FVM="7D"/>`)
+	r = l.OK("vbackup", append(slices.Clone(backup), "--result-attribute", "second", "--due")...)
+	if !strings.Contains(r.Out, "not due: it has a point of") {
+		t.Errorf("%s", r.Out) // db, unless a year has begun meanwhile
+	}
 	r = l.OK("vbackup", append(slices.Clone(backup), "--result-attribute", "second")...)
 	for name, want := range map[string]int{"db": 2, "web 01": 2, "silent": 0} {
 		got, _ := h.TryVirsh("metadata", name, resultSpace, "--config")

@@ -135,14 +135,21 @@ func TestReportsAreReplaced(t *testing.T) {
 	if err := os.WriteFile(good, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	old := good + ".old"
+	if err := os.Link(good, old); err != nil {
+		t.Fatal(err)
+	}
 	if err := (reports{gone, good, "-"}).write(sample(), &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), gone) {
 		t.Errorf("%v", err)
 	}
 	if b, err := os.ReadFile(good); err != nil || !json.Valid(b) {
 		t.Errorf("%s, %v", b, err)
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 1 {
+	if files, _ := os.ReadDir(dir); len(files) != 2 {
 		t.Errorf("%v", files)
+	}
+	if b, _ := os.ReadFile(old); string(b) != "old" {
+		t.Error("what somebody reads was written over")
 	}
 	for _, wrong := range []reports{{gone}, {good, good}, {filepath.Join(dir, "x.pdf")}, {filepath.Join(dir, "x")}, {"/dev/null"}, {dir}} {
 		if err := wrong.check(false); err == nil {

@@ -23,6 +23,7 @@ type source struct {
 	skip string // why the disk is left out; "" is: it is not
 
 	vm   *vmware.Entry // of vsphere, once it was found
+	uuid string        // of a domain that was asked what it asks for
 	asks *asked        // what its inventory asks for, when it was chosen by that
 	lost error         // why there is nothing to capture, which is told when its turn comes
 }
