@@ -64,6 +64,9 @@ func TestValues(t *testing.T) {
 	if got, err := values(t, c, "colour"); !errors.Is(err, vsphere.ErrTags) || len(got) != 0 {
 		t.Errorf("without tags: %v, %v", got, err)
 	}
+	if got, err := c.Values(t.Context(), nil, "colour"); got != nil {
+		t.Errorf("nothing is known, and that is %v, %v", got, err)
+	}
 }
 
 func TestValuesOfSingleHost(t *testing.T) {
