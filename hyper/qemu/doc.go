@@ -3,7 +3,8 @@
 //
 //	Serve(image) --starts--> qemu-nbd <--NBD--> socket in a directory of ours, mode 0700
 //	   |                        |
-//	   +-- thread that waits ---+   the kernel ends qemu-nbd when that thread, and so this process, is gone
+//	   +-- thread that waits ---+   the kernel ends qemu-nbd when that thread, and so this process, is gone; the next Serve
+//	                                removes the directory, which is locked while it is used
 //
 //	Lock(path)   holds QEMU's own locks, so that no machine that writes to the image runs or starts
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +31,9 @@ func TestMain(m *testing.M) {
 
 func TestKilledParent(t *testing.T) {
 	t.Parallel()
+	dir := shortDir(t)
 	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), parentEnv+"="+create(t, "disk", Raw).Path, "TMPDIR="+shortDir(t))
+	parent.Env = append(os.Environ(), parentEnv+"="+create(t, "disk", Raw).Path, "TMPDIR="+dir)
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -43,13 +45,57 @@ func TestKilledParent(t *testing.T) {
 	parent.Process.Kill()
 	parent.Wait()
 	var pid int
-	if _, scan := fmt.Sscan(line, &pid); scan != nil {
+	var socket string
+	if _, scan := fmt.Sscan(line, &pid, &socket); scan != nil {
 		t.Fatalf("the parent said %q: %v", line, err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); running(pid); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("qemu-nbd outlives its parent")
 		}
+	}
+	sweep(dir)
+	if _, err := os.Stat(socket); err != nil {
+		t.Errorf("what is as young as this was removed: %v", err)
+	}
+	old := time.Now().Add(-2 * sweepAge)
+	if err := os.Chtimes(filepath.Dir(socket), old, old); err != nil {
+		t.Fatal(err)
+	}
+	sweep(dir)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// What is used, or has more in it than servers have, stays.
+func TestSweepLeavesOthers(t *testing.T) {
+	t.Parallel()
+	s := serve(t, create(t, "disk", Raw), ServeOptions{})
+	dir, old := shortDir(t), time.Now().Add(-2*sweepAge)
+	for _, d := range []string{folderPrefix + "1", folderPrefix + "2"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign := filepath.Join(dir, folderPrefix+"1", "disk")
+	if err := os.WriteFile(foreign, []byte("somebody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{filepath.Dir(s.Socket()), filepath.Dir(foreign), filepath.Join(dir, folderPrefix+"2")} {
+		if err := os.Chtimes(d, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweepOne(filepath.Dir(s.Socket()))
+	sweep(dir)
+	for _, p := range []string{foreign, s.Socket()} {
+		if _, err := os.Stat(p); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

@@ -9,12 +9,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
+
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
 
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%s %q: %v: %s", name, args, err, out)
 	}
 	return string(out)

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -55,7 +54,7 @@ const (
 // A Server is a qemu-nbd at work, or a qemu-storage-daemon.
 type Server struct {
 	tool        string
-	socket      string
+	folder      folder
 	process     *process.Process
 	stopTimeout time.Duration
 }
@@ -70,19 +69,15 @@ func Serve(ctx context.Context, image Image, opts ServeOptions) (*Server, error)
 	if opts.Writable && (len(opts.Bitmaps) > 1 || opts.Secret != nil) {
 		return nil, fmt.Errorf("%s: several bitmaps, and secrets, are for what is read only", image.Path)
 	}
-	dir, err := os.MkdirTemp("", "vq")
+	folder, err := newFolder()
 	if err != nil {
-		return nil, fmt.Errorf("directory for a socket: %w", err)
+		return nil, err
 	}
-	s := &Server{tool: opts.tool(), socket: filepath.Join(dir, "s"), stopTimeout: cmp.Or(opts.StopTimeout, defaultStopTimeout)}
-	if len(s.socket) > maxSocketPath {
-		os.RemoveAll(dir)
-		return nil, fmt.Errorf("socket %s: longer than %d bytes, choose a shorter TMPDIR", s.socket, maxSocketPath)
-	}
+	s := &Server{tool: opts.tool(), folder: folder, stopTimeout: cmp.Or(opts.StopTimeout, defaultStopTimeout)}
 	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(opts.StartTimeout, defaultStartTimeout), ErrNotListening)
 	defer cancel()
 	if err := s.start(ctx, image, opts); err != nil {
-		os.RemoveAll(dir)
+		folder.remove()
 		return nil, fmt.Errorf("%s %s: %w", s.tool, image.Path, err)
 	}
 	return s, nil
@@ -114,7 +109,7 @@ func (o ServeOptions) orphaned() syscall.Signal {
 
 // nbdArguments are those of qemu-nbd.
 func (s *Server) nbdArguments(image Image, opts ServeOptions) []string {
-	args := []string{"--socket=" + s.socket, "--pid-file=" + s.file("p"), "--persistent",
+	args := []string{"--socket=" + s.Socket(), "--pid-file=" + s.folder.file(pidFile), "--persistent",
 		"--shared=" + strconv.Itoa(cmp.Or(opts.Shared, defaultShared)), "--format=" + image.Format}
 	if !opts.Writable {
 		args = append(args, "--read-only")
@@ -158,7 +153,7 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 	tick := time.NewTicker(2 * time.Millisecond) // it takes about 15 ms
 	defer tick.Stop()
 	for {
-		if _, err := os.Stat(s.file("p")); err == nil {
+		if _, err := os.Stat(s.folder.file(pidFile)); err == nil {
 			return nil
 		}
 		select {
@@ -172,11 +167,8 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 	}
 }
 
-// file is a path in the server's own directory.
-func (s *Server) file(name string) string { return filepath.Join(filepath.Dir(s.socket), name) }
-
 // Socket is the path of the Unix socket that the server listens on.
-func (s *Server) Socket() string { return s.socket }
+func (s *Server) Socket() string { return s.folder.file(socketFile) }
 
 // URI is the NBD URI of the server's only export.
-func (s *Server) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(s.socket) }
+func (s *Server) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(s.Socket()) }

@@ -3,8 +3,6 @@ package qemu
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -12,7 +10,7 @@ import (
 // Close ends the server: asks it to, which makes it write what it holds, and kills it when it does not. An error says
 // that it ended badly, now or before; a writable image is then not to be trusted.
 func (s *Server) Close() error {
-	defer os.RemoveAll(filepath.Dir(s.socket))
+	defer s.folder.remove()
 	if !s.terminate() {
 		s.process.Kill()
 		return fmt.Errorf("stop %s: %w after %v", s.tool, ErrKilled, s.stopTimeout)
