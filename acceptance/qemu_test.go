@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"vbfs/libnbd"
 )
@@ -58,6 +59,7 @@ func (q *qemu) do(t *testing.T, command string, with arguments) any {
 
 func (q *qemu) answer(t *testing.T, to string) any {
 	t.Helper()
+	check(t, q.conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	for {
 		var m map[string]any
 		check(t, q.answers.Decode(&m))

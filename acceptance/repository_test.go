@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"vbfs/index"
 	"vbfs/index/object"
@@ -55,6 +57,9 @@ type result struct {
 	out, err string
 }
 
+// runTime bounds what a program may take on a busy machine.
+const runTime = 5 * time.Minute
+
 func finish(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
 	var out, said bytes.Buffer
@@ -62,7 +67,12 @@ func finish(t *testing.T, cmd *exec.Cmd) result {
 		cmd.Stdout = &out
 	}
 	cmd.Stderr = &said
-	err := cmd.Run()
+	check(t, cmd.Start())
+	hung := time.AfterFunc(runTime, func() { cmd.Process.Signal(syscall.SIGABRT) }) // which shows where
+	err := cmd.Wait()
+	if !hung.Stop() {
+		t.Fatalf("%q takes more than %v: %s", cmd.Args, runTime, said.String())
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -150,7 +150,7 @@ func TestHugeHole(t *testing.T) {
 	if _, err := f.ReadAt(p, size-4096); err != nil || !block.IsZero(p) {
 		t.Errorf("read at the end: %v", err)
 	}
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

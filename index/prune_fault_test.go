@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"vbfs/index"
 	"vbfs/index/block"
@@ -399,7 +400,7 @@ func TestPruneStopsAtADamagedNodeOfAForgottenPoint(t *testing.T) {
 						t.Error(err)
 					}
 					close(begun)
-					for progress.Points.Load() == 0 && runtime.GOMAXPROCS(0) > 1 {
+					for end := time.Now().Add(20 * time.Second); progress.Points.Load() == 0 && runtime.GOMAXPROCS(0) > 1 && time.Now().Before(end); {
 						runtime.Gosched() // until the second point's walk is over
 					}
 				})

@@ -236,8 +236,11 @@ func TestImportInterrupted(t *testing.T) {
 	set := l.Path("set")
 	vda, _ := madeSet(t, set, 3)
 	p := l.Start("vbackup", "import", "virtnbdbackup", set, "--limit-rate", "1M")
-	for len(l.Points()) == 0 {
-		time.Sleep(20 * time.Millisecond)
+	for end := time.Now().Add(time.Minute); len(l.Points()) == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			p.Process.Kill()
+			t.Fatal("an import makes no point within a minute")
+		}
 	}
 	p.Process.Signal(os.Interrupt)
 	p.Wait()

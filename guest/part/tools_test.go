@@ -1,13 +1,16 @@
 package part_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"vbfs/guest/part"
 )
@@ -27,9 +30,14 @@ func newDisk(t *testing.T, size int64) string {
 	return p
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 func run(t testing.TB, stdin, name string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command(name, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
 	for _, dir := range []string{"/usr/sbin", "/sbin"} {
 		if p, err := exec.LookPath(filepath.Join(dir, name)); cmd.Err != nil && err == nil {
 			cmd.Path, cmd.Err = p, nil
@@ -37,7 +45,7 @@ func run(t testing.TB, stdin, name string, args ...string) []byte {
 	}
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.Output()
-	if err != nil {
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
 	return out

@@ -162,7 +162,7 @@ func TestNonsense(t *testing.T) {
 		"without number": func(c net.Conn, in *bufio.Reader) { fmt.Fprint(c, greeting, `{"return": {}}`); in.ReadByte() },
 	} {
 		start := time.Now()
-		if _, err := Dial(t.Context(), liar(t, talk), Options{}); !errors.Is(err, ErrProtocol) || time.Since(start) > 4*time.Second {
+		if _, err := Dial(t.Context(), liar(t, talk), Options{}); !errors.Is(err, ErrProtocol) || time.Since(start) > 20*time.Second {
 			t.Errorf("%s: %v after %v", name, err, time.Since(start))
 		}
 	}

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
@@ -54,10 +55,15 @@ func write(t *testing.T, path string, plain []byte) string {
 	return path
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%s %q: %v: %s", name, args, err, out)
 	}
 	return strings.TrimSpace(string(out))

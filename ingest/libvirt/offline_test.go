@@ -4,6 +4,8 @@ package libvirt
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -24,11 +26,16 @@ func (b *bench) image(target string) string {
 	return filepath.Join(b.host.Dir, "images", b.dom.Name+"-"+target+".qcow2")
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 // tool runs one of QEMU's on an image, as an administrator does while the domain is shut off.
 func tool(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%q: %v: %s", args, err, out)
 	}
 	return string(out)
@@ -323,7 +330,10 @@ func TestOfflineOthers(t *testing.T) {
 	h := lab.Start(t)
 	b := benchOn(t, h, lab.Spec{Guest: true, Disks: []lab.Disk{{Target: "vda", Size: 32 * mib, Ext4: true}}})
 	b.dom.Run("echo hello >/mnt/vda/file; sync; umount /mnt/vda; (sleep 0.1; poweroff -f) &")
-	for b.dom.Virsh("domstate") != "shut off" {
+	for end := time.Now().Add(time.Minute); b.dom.Virsh("domstate") != "shut off"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the guest does not power off: %s", b.dom.Virsh("domstate"))
+		}
 	}
 	tool(t, "mv", b.image("vda"), b.image("vda")+".base")
 	tool(t, "qemu-img", "create", "-q", "-f", "qcow2", "-b", b.image("vda")+".base", "-F", "qcow2", b.image("vda"))

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
 	"vbfs/ingest"
 	"vbfs/libnbd"
@@ -58,6 +59,7 @@ func (q *qemu) do(command string, arguments map[string]any) {
 
 func (q *qemu) reply() {
 	q.t.Helper()
+	q.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		var m map[string]any
 		if err := q.json.Decode(&m); err != nil {

@@ -4,7 +4,9 @@ package nbd
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -121,10 +123,16 @@ func imageFile(t *testing.T, plain []byte) string {
 	return f.Name()
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 // runTool runs a tool to its end.
 func runTool(t *testing.T, tool string, args ...string) {
 	t.Helper()
-	if out, err := exec.Command(tool, args...).CombinedOutput(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, tool, args...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%s %q: %v: %s", tool, args, err, out)
 	}
 }

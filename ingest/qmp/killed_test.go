@@ -96,6 +96,7 @@ func (h *host) spawn(deed string) *exec.Cmd {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	defer time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }).Stop()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if line != "ready\n" {
 		h.t.Fatalf("the run to be killed says %q: %v", line, err)

@@ -4,6 +4,7 @@ package qmp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -95,10 +96,15 @@ func (h *host) create(d *image) {
 	h.tool("qemu-img", "create", "-q", "-f", d.format, d.path, strconv.Itoa(len(d.data)))
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 func (h *host) tool(name string, args ...string) string {
 	h.t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		h.t.Fatalf("%s %q: %v: %s", name, args, err, out)
 	}
 	return string(out)

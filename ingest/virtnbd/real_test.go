@@ -3,6 +3,7 @@ package virtnbd
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -64,8 +65,26 @@ func (p *peer) try(set, level string, args ...string) (string, error) {
 	h := p.vm.Host
 	all := append([]string{"-U", h.URI(), "-d", p.vm.Name, "-l", level, "-o", p.set(set), "-S", filepath.Join(h.Dir, "scratch"),
 		"-f", filepath.Join(h.Dir, "nbd"), "-n"}, args...)
-	out, err := h.Command("virtnbdbackup", all...).CombinedOutput()
-	return string(out), err
+	return p.run("virtnbdbackup", all...)
+}
+
+// runTime bounds a run of a tool.
+const runTime = 3 * time.Minute
+
+// run runs a tool, which leaves its logs in the lab.
+func (p *peer) run(name string, args ...string) (string, error) {
+	var said bytes.Buffer
+	cmd := p.vm.Host.Command(name, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "TMPDIR="+p.vm.Host.Dir), &said, &said
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	late := time.AfterFunc(runTime, func() { cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !late.Stop() {
+		err = fmt.Errorf("not done within %v: %w", runTime, err)
+	}
+	return said.String(), err
 }
 
 // scribble writes, zeroes and discards at random.
@@ -151,15 +170,15 @@ func (p *peer) restored(set string) {
 	p.t.Helper()
 	h := p.vm.Host
 	out := filepath.Join(h.Dir, "restored")
-	cmd := h.Command("virtnbdrestore", "-U", h.URI(), "-i", p.set(set), "-o", out, "-n", "-L", filepath.Join(h.Dir, "restore.log"), "-f", filepath.Join(h.Dir, "nbd"))
-	if text, err := cmd.CombinedOutput(); err != nil {
+	text, err := p.run("virtnbdrestore", "-U", h.URI(), "-i", p.set(set), "-o", out, "-n", "-L", filepath.Join(h.Dir, "restore.log"), "-f", filepath.Join(h.Dir, "nbd"))
+	if err != nil {
 		p.t.Fatalf("virtnbdrestore: %v: %s", err, text)
 	}
 	truths := p.truths[set]
 	for target, want := range truths[len(truths)-1].disks {
 		raw := filepath.Join(h.Dir, "restored.raw")
 		image := filepath.Join(out, p.vm.Name+"-"+target+".qcow2")
-		if text, err := h.Command("qemu-img", "convert", "-O", "raw", image, raw).CombinedOutput(); err != nil {
+		if text, err := p.run("qemu-img", "convert", "-O", "raw", image, raw); err != nil {
 			p.t.Fatalf("%v: %s", err, text)
 		}
 		if got, err := os.ReadFile(raw); err != nil || !bytes.Equal(got, want) {

@@ -2,8 +2,10 @@ package libvirt_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	hyper "vbfs/hyper/libvirt"
 	"vbfs/index/format"
@@ -122,10 +125,15 @@ func holds(t *testing.T, path, format string, want []byte) {
 	}
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 func run(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%q: %v: %s", args, err, out)
 	}
 	return string(out)

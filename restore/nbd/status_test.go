@@ -2,21 +2,29 @@ package nbd_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"vbfs/restore"
 	"vbfs/restore/nbd"
 	"vbfs/restore/targettest"
 )
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 func run(t *testing.T, args ...string) {
 	t.Helper()
-	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		t.Fatalf("%q: %v: %s", args, err, out)
 	}
 }

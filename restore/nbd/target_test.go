@@ -44,7 +44,7 @@ func start(t *testing.T, args func(socket string) []string) (string, *os.Process
 		cmd.Process.Kill()
 		<-ended
 	})
-	for {
+	for late := time.After(20 * time.Second); ; {
 		if c, err := net.Dial("unix", socket); err == nil {
 			c.Close()
 			return "nbd+unix:///?socket=" + url.QueryEscape(socket), cmd.Process
@@ -54,6 +54,8 @@ func start(t *testing.T, args func(socket string) []string) (string, *os.Process
 		case err := <-ended:
 			ended <- err
 			t.Fatalf("%q: %v: %s", line, err, stderr.String())
+		case <-late:
+			t.Fatalf("%q does not listen within 20 s", line)
 		}
 	}
 }
@@ -261,7 +263,7 @@ func TestServerHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := target.WriteAt(make([]byte, 1<<20), 0)
-	for err == nil { // the signal only asks
+	for end := time.Now().Add(20 * time.Second); err == nil && time.Now().Before(end); { // the signal only asks
 		_, err = target.WriteAt(make([]byte, 1<<20), 0)
 	}
 	if !errors.Is(err, nbd.ErrTimeout) {

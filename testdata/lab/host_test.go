@@ -63,8 +63,10 @@ func TestCommand(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for !strings.HasPrefix(read(t, "/proc/", cmd), "sleep") {
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(20 * time.Second); !strings.HasPrefix(read(t, "/proc/", cmd), "sleep"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("process %d is %q, and no sleep", cmd.Process.Pid, read(t, "/proc/", cmd))
+		}
 	}
 	cmd.Process.Kill()
 	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {

@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -85,13 +86,18 @@ func (in *inner) close() error {
 	return nil
 }
 
+// toolTime is how long a tool may take: a test that waits for ever does not say for what.
+const toolTime = 2 * time.Minute
+
 // output runs a program to its end, and gives what it printed, without the last line's end.
 func output(name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), toolTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
-	if err != nil {
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		return "", fmt.Errorf("%s %q: %w: %s", name, args, err, &said)
 	}
 	return strings.TrimRight(string(out), "\n"), nil

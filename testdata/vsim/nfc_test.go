@@ -138,10 +138,10 @@ func TestLeasesExpire(t *testing.T) {
 			t.Fatalf("with progress told: %v", err)
 		}
 	}
-	for {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		o, err := l.Properties(ctx)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("a lease of which nobody tells progress: %+v, %v", o, err)
 		}
 		if o.State == types.HttpNfcLeaseStateError {
 			if !fault.Is(o.Error.Fault, &types.Timedout{}) {
@@ -149,7 +149,6 @@ func TestLeasesExpire(t *testing.T) {
 			}
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	if err = l.Progress(ctx, 2); !fault.Is(err, &types.InvalidState{}) {
 		t.Errorf("progress of a dead lease: %v", err)

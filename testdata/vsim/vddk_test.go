@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -192,7 +193,7 @@ func TestVDDKHoldsTheBase(t *testing.T) {
 		select {
 		case err := <-ended:
 			t.Fatal(err)
-		default:
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	m.RemoveSnapshot(ref)

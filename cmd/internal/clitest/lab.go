@@ -57,13 +57,25 @@ func (l *Lab) Command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// within runs a program to its end, which comes by a signal that shows where it hangs when it is not there in time.
+func within(cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer time.AfterFunc(runTime, func() { cmd.Process.Signal(syscall.SIGABRT) }).Stop()
+	return cmd.Wait()
+}
+
+// runTime bounds what a program may take on a busy machine.
+const runTime = 5 * time.Minute
+
 // Run runs a program to its end.
 func (l *Lab) Run(program string, args ...string) Result {
 	l.T.Helper()
 	var out, stderr bytes.Buffer
 	cmd := l.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
+	err := within(cmd)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		l.T.Fatal(err)
@@ -84,20 +96,20 @@ func (l *Lab) OK(program string, args ...string) Result {
 // Tool runs a foreign program that has to succeed, and gives its output.
 func (l *Lab) Tool(name string, args ...string) string {
 	l.T.Helper()
+	var out bytes.Buffer
 	cmd := exec.Command(name, args...)
-	cmd.Dir = l.Dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		l.T.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.Dir, &out, &out
+	if err := within(cmd); err != nil {
+		l.T.Fatalf("%s %q: %v\n%s", name, args, err, &out)
 	}
-	return string(out)
+	return out.String()
 }
 
 // Try runs a foreign program that may fail.
 func (l *Lab) Try(name string, args ...string) error {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = l.Dir
-	return cmd.Run()
+	return within(cmd)
 }
 
 // Lines parses JSON lines. Anything else is the test's end.
