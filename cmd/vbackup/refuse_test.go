@@ -107,20 +107,6 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// What comes in a later release says so by name, whatever else was said.
-func TestLater(t *testing.T) {
-	t.Parallel()
-	l := clitest.NewPlain(t)
-	for _, args := range [][]string{
-		{"restore", "web01", "vsphere:x"},
-	} {
-		r := l.Run("vbackup", args...)
-		if r.Code != 2 || !strings.Contains(r.Err, "not in this release") {
-			t.Errorf("%q: exit code %d: %s", args, r.Code, r.Err)
-		}
-	}
-}
-
 // A repository that was damaged, or written by a later release, is told of as such, and no wrong byte comes out of it.
 func TestDamagedRepository(t *testing.T) {
 	t.Parallel()

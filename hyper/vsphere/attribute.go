@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
@@ -62,19 +63,23 @@ func (c *Conn) attributeKeys(ctx context.Context) (map[string]int32, error) {
 	return keys, nil
 }
 
-// Attach gives a machine tags, and tells those that the server does not have: by ID, else by name in the category of that ID.
-func (c *Conn) Attach(ctx context.Context, machine Ref, tags []Tag) (missing []Tag, err error) {
-	if len(tags) == 0 {
+// Attach gives a machine tags, and tells those that the server does not have: by ID, else by name in the category of that ID, or name.
+func (c *Conn) Attach(ctx context.Context, machine Ref, list []Tag) (missing []Tag, err error) {
+	if len(list) == 0 {
 		return nil, nil
 	}
 	if !c.VCenter() {
-		return tags, nil
+		return list, nil
 	}
 	err = c.withTags(ctx, func(m tagManager) error {
-		for _, t := range tags {
-			id, err := c.tagID(ctx, m, t)
+		categories, err := m.GetCategories(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range list {
+			id, err := sameTag(ctx, m, t, categories)
 			if err != nil {
-				return err
+				return fmt.Errorf("tag %s: %w", t.Name, err)
 			}
 			if id == "" {
 				missing = append(missing, t)
@@ -87,24 +92,21 @@ func (c *Conn) Attach(ctx context.Context, machine Ref, tags []Tag) (missing []T
 	return missing, err
 }
 
-// tagID finds a tag that was recorded, "" if there is none.
-func (c *Conn) tagID(ctx context.Context, m tagManager, t Tag) (string, error) {
-	ids, err := m.ListTags(ctx)
-	if err != nil {
-		return "", err
-	}
-	if slices.Contains(ids, t.ID) {
-		return t.ID, nil
-	}
-	categories, err := m.ListCategories(ctx)
-	if err != nil || !slices.Contains(categories, t.Category) {
-		return "", err
-	}
-	all, err := m.GetTagsForCategory(ctx, t.Category)
-	for _, now := range all {
-		if now.Name == t.Name {
-			return now.ID, err
+// sameTag finds a tag that was recorded, "" if there is none.
+func sameTag(ctx context.Context, m tagManager, t Tag, categories []tags.Category) (string, error) {
+	for _, c := range categories {
+		if c.ID != t.Category && (t.Of == "" || c.Name != t.Of) {
+			continue
+		}
+		all, err := m.GetTagsForCategory(ctx, c.ID)
+		if err != nil {
+			return "", err
+		}
+		for _, now := range all {
+			if now.ID == t.ID || now.Name == t.Name {
+				return now.ID, nil
+			}
 		}
 	}
-	return "", err
+	return "", nil
 }

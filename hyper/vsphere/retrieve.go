@@ -3,10 +3,10 @@ package vsphere
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/vim25/methods"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -54,12 +54,19 @@ func (c *Conn) named(ctx context.Context, refs []Ref) (map[Ref]string, error) {
 	if len(refs) == 0 {
 		return names, nil
 	}
-	var all []mo.ManagedEntity
-	if err := property.DefaultCollector(c.vim).Retrieve(ctx, refs, []string{"name"}, &all); err != nil {
+	spec := types.PropertyFilterSpec{}
+	for _, r := range refs {
+		spec.ObjectSet = append(spec.ObjectSet, types.ObjectSpec{Obj: r})
+		if !slices.ContainsFunc(spec.PropSet, func(p types.PropertySpec) bool { return p.Type == r.Type }) {
+			spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: r.Type, PathSet: []string{"name"}})
+		}
+	}
+	out, err := property.DefaultCollector(c.vim).RetrieveProperties(ctx, types.RetrieveProperties{SpecSet: []types.PropertyFilterSpec{spec}})
+	if err != nil {
 		return nil, translate(err)
 	}
-	for _, e := range all {
-		names[e.Self] = e.Name
+	for _, o := range out.Returnval { // networks have two names in package mo, of which one is empty
+		names[o.Obj], _ = prop[string](o, "name")
 	}
 	return names, nil
 }

@@ -27,6 +27,7 @@ type Tag struct {
 	Category string `json:"category"` // its ID, which outlives a name
 	Name     string `json:"name"`
 	ID       string `json:"id"`
+	Of       string `json:"category_name,omitempty"` // by which another server may know it
 }
 
 // Tags gives an object's tags.
@@ -36,10 +37,22 @@ func (c *Conn) Tags(ctx context.Context, ref Ref) (out []Tag, err error) {
 	}
 	err = c.withTags(ctx, func(m tagManager) error {
 		all, err := m.GetAttachedTags(ctx, mo.Reference(ref))
+		names := map[string]string{}
 		for _, t := range all {
-			out = append(out, Tag{t.CategoryID, t.Name, t.ID})
+			if names[t.CategoryID] == "" && err == nil {
+				names[t.CategoryID], err = categoryName(ctx, m, t.CategoryID)
+			}
+			out = append(out, Tag{t.CategoryID, t.Name, t.ID, names[t.CategoryID]})
 		}
 		return err
 	})
 	return out, err
+}
+
+func categoryName(ctx context.Context, m tagManager, id string) (string, error) {
+	c, err := m.GetCategory(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return c.Name, nil
 }

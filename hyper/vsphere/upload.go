@@ -29,33 +29,44 @@ func (c *Conn) PutFile(ctx context.Context, m *Machine, name string, data []byte
 	return nil
 }
 
-// put sends all of it, once more when the session had expired.
+// putTries is how often a file is sent: a host that is busy answers 503, and sessions expire.
+const putTries = 5
+
+// put sends all of it, again after errors that pass.
 func (c *Conn) put(ctx context.Context, w *way, data []byte) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, fileTime, fmt.Errorf("%w: more than %v", ErrTimeout, fileTime))
 	defer cancel()
-	for range 2 {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.url.String(), bytes.NewReader(data))
-		if err != nil {
-			return err
+	for try := range putTries {
+		if try > 0 && sleep(ctx, firstPause<<try) != nil {
+			break
 		}
-		logins := c.session.count()
-		res, err := c.session.soap.Client.Do(req)
-		if err != nil {
-			return unreachable(err)
+		if err = c.putOnce(ctx, w, data); err == nil || !w.again(err) {
+			break
 		}
-		res.Body.Close()
-		switch res.StatusCode {
-		case http.StatusOK, http.StatusCreated, http.StatusNoContent:
-			return nil
-		case http.StatusUnauthorized:
-			if err := c.session.again(ctx, logins); err != nil {
-				return fmt.Errorf("the session has expired: %w", err)
-			}
-			continue
-		}
-		return &statusError{res.StatusCode, res.Status}
 	}
-	return &statusError{http.StatusUnauthorized, http.StatusText(http.StatusUnauthorized)}
+	return err
+}
+
+func (c *Conn) putOnce(ctx context.Context, w *way, data []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.url.String(), bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	logins := c.session.count()
+	res, err := c.session.soap.Client.Do(req)
+	if err != nil {
+		return unreachable(err)
+	}
+	res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
+		return nil
+	case http.StatusUnauthorized:
+		if err := c.session.again(ctx, logins); err != nil {
+			return fmt.Errorf("the session has expired: %w", err)
+		}
+	}
+	return &statusError{res.StatusCode, res.Status}
 }
 
 // Exists tells whether files of a datastore are there, each named [datastore] folder/name.

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"vbfs/hyper/vsphere/spec"
 	"vbfs/index/format"
 )
 
@@ -80,23 +80,11 @@ func (t *taking) descriptors(ctx context.Context) {
 
 // foresee says now what of the machine cannot be made again.
 func (t *taking) foresee() {
-	for _, d := range t.config.Hardware.Device {
-		what := ""
-		switch d := d.(type) {
-		case *types.VirtualTPM:
-			what = "its TPM is sealed to this vCenter's keys: a restored machine gets a new one, and what is bound to it, as BitLocker, asks for its recovery key"
-		case *types.VirtualPCIPassthrough, *types.VirtualSriovEthernetCard:
-			what = "it uses hardware of its host, which a restored machine does without"
-		case *types.VirtualDisk:
-			if disk := d.Backing; disk != nil && strings.Contains(fmt.Sprintf("%T", disk), "RawDisk") {
-				what = "a raw device is restored as an ordinary disk"
-			}
-		}
-		if what != "" {
-			t.warn("%s", what)
-		}
+	if err := spec.Check(t.config); err != nil {
+		t.warn("it cannot be restored as a new machine: %v", err)
+		return
 	}
-	if t.config.KeyId != nil {
-		t.warn("it is encrypted: a restored machine is not, until it is encrypted again")
+	for _, note := range spec.Foresee(t.config) {
+		t.warn("restored as a new machine: %s", note)
 	}
 }

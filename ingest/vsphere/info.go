@@ -17,6 +17,7 @@ type Info struct {
 	Host       string            `json:"host"`
 	Pool       string            `json:"resource_pool"` // /DC/host/CLUSTER/Resources/POOL
 	Networks   []string          `json:"networks"`
+	Keys       map[string]string `json:"network_names,omitempty"` // of distributed port groups, by which alone the configuration names them
 	Datastores []string          `json:"datastores"`
 	Annotation string            `json:"annotation,omitempty"`
 	Attributes map[string]string `json:"custom_attributes,omitempty"`
@@ -36,8 +37,19 @@ func (t *taking) info(ctx context.Context) ([]byte, error) {
 	}
 	i := Info{
 		Name: t.m.Name, Path: p.Path, Instance: t.m.UUID, Reference: t.m.Ref.Value, Power: t.m.Power, Host: t.m.HostName, Pool: p.Pool,
-		Networks: p.Networks, Datastores: p.Datastores, Annotation: t.config.Annotation, Attributes: p.Attributes, Tags: tags,
+		Networks: p.Networks, Keys: t.keys(p.Networks), Datastores: p.Datastores, Annotation: t.config.Annotation, Attributes: p.Attributes, Tags: tags,
 		Snapshots: t.foreign, Tracking: t.m.Tracking,
 	}
 	return json.MarshalIndent(i, "", "  ")
+}
+
+// keys are the names of port groups by their keys, which are their references' values. names are those of all networks, in their order.
+func (t *taking) keys(names []string) map[string]string {
+	keys := map[string]string{}
+	for i, ref := range t.m.Networks {
+		if ref.Type == "DistributedVirtualPortgroup" && i < len(names) {
+			keys[ref.Value] = names[i]
+		}
+	}
+	return keys
 }

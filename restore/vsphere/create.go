@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	hyper "vbfs/hyper/vsphere"
 )
@@ -21,14 +22,17 @@ func (n *newMachine) create(ctx context.Context) (err error) {
 	}
 	n.undo.Add(n.destroy)
 	wait := context.WithoutCancel(ctx)
-	task, err := n.conn.StartCreate(wait, hyper.Home{Folder: n.folder, Pool: n.pool.Ref, Host: &n.host.Ref}, n.plan.Spec)
-	if err != nil {
+	if n.task, err = n.conn.StartCreate(wait, hyper.Home{Folder: n.folder, Pool: n.pool.Ref, Host: &n.host.Ref}, n.plan.Spec); err != nil {
+		n.refused = errors.As(err, new(*hyper.Fault))
 		return err
 	}
-	if n.ref, err = n.conn.Created(wait, task); err != nil {
+	if n.ref, err = n.conn.Created(wait, n.task); err != nil {
 		return err
 	}
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 func (n *newMachine) createFolder(ctx context.Context, name string) error {
@@ -52,18 +56,49 @@ func (n *newMachine) createFolder(ctx context.Context, name string) error {
 	return err
 }
 
-// destroy removes what there is of the machine, which nobody may know by its reference: then it is found by its instance UUID, which no other
-// had before.
+// How long it is looked for a machine of which nobody knows whether it was made, and how often: the server may be at it still.
+const (
+	lookTime  = 10 * time.Second
+	lookPause = 500 * time.Millisecond
+)
+
+// destroy removes what there is of the machine.
 func (n *newMachine) destroy(ctx context.Context) error {
-	if n.ref.Value != "" {
-		return n.conn.Destroy(ctx, n.ref)
-	}
-	ref, err := n.conn.ByInstance(ctx, n.instance)
-	if errors.Is(err, hyper.ErrNoMachine) {
-		return nil
-	}
-	if err != nil {
+	if err := n.find(ctx); err != nil {
 		return fmt.Errorf("it is not known whether there is a machine %s: %w", n.name, err)
 	}
-	return n.conn.Destroy(ctx, ref)
+	for n.ref.Value != "" {
+		err := n.conn.Destroy(ctx, n.ref)
+		if !errors.Is(err, hyper.ErrBusy) || pause(ctx) != nil { // with what it was asked for last
+			return err
+		}
+	}
+	return nil
+}
+
+// find finds the machine when nobody knows its reference: by the task, else by its instance UUID, which no other had before, until the
+// server must be done with what it was asked.
+func (n *newMachine) find(ctx context.Context) (err error) {
+	if n.ref.Value == "" && n.task.Value != "" {
+		n.ref, err = n.conn.Created(ctx, n.task)
+	}
+	for end := time.Now().Add(lookTime); n.ref.Value == "" && !n.refused; {
+		n.ref, err = n.conn.ByInstance(ctx, n.instance)
+		if err != nil && !errors.Is(err, hyper.ErrNoMachine) {
+			return err
+		}
+		if err != nil && (n.task.Value != "" || time.Now().After(end) || pause(ctx) != nil) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(lookPause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -34,6 +34,8 @@ type newMachine struct {
 	there          map[string]bool // files that drives hold
 	plan           *spec.Plan
 	ref            hyper.Ref // when it is made
+	task           hyper.Ref // that makes it
+	refused        bool      // there is none, and no machine
 	short          []string
 	undo           machine.Undo
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -100,9 +101,9 @@ func (l *newLab) make() (*vsim.Machine, *machine.Result) {
 // made is the restored machine.
 func (l *newLab) made(r *machine.Result) *vsim.Machine {
 	l.t.Helper()
-	m := l.h.Machine(r.Name)
-	if len(r.Disks) != len(l.want) || m.InstanceUUID() != r.UUID {
-		l.t.Errorf("%s: %+v", m.InstanceUUID(), r)
+	m := l.h.ByInstance(r.UUID)
+	if len(r.Disks) != len(l.want) || m.Name() != r.Name {
+		l.t.Errorf("%s: %+v", m.Name(), r)
 	}
 	rng := rand.New(rand.NewPCG(3, 3))
 	for name, want := range l.want {
@@ -161,10 +162,15 @@ func (l *newLab) nothing(is error, parts ...string) {
 	l.same(before)
 }
 
+// same expects what there was before. vcsim removes files of machines after it has said so.
 func (l *newLab) same(before []string) {
 	l.t.Helper()
-	if after := l.left(); !slices.Equal(before, after) {
-		l.t.Errorf("before: %q\nafter: %q", before, after)
+	after := l.left()
+	for end := time.Now().Add(5 * time.Second); !slices.Equal(before, after) && time.Now().Before(end); after = l.left() {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if !slices.Equal(before, after) {
+		l.t.Fatalf("before: %q\nafter: %q", before, after)
 	}
 }
 

@@ -30,7 +30,7 @@ func (n *newMachine) locate() error {
 	switch {
 	case folder == "":
 		folder = path.Dir(n.was.Path)
-	case name == "" && !strings.HasSuffix(folder, "/") && n.folderAt(folder) == nil:
+	case name == "" && !strings.HasSuffix(folder, "/") && n.folderAt(folder) == nil && len(named(folder, n.site.Datacenters, ofDatacenter)) == 0:
 		folder, name = path.Split(folder)
 	}
 	if err := n.inFolder("/" + strings.Trim(folder, "/")); err != nil {

@@ -185,6 +185,7 @@ func (h *Host) createVM(folder types.ManagedObjectReference, req *types.CreateVM
 		if fault := h.faulty(&req.Config); fault != nil {
 			return nil, fault
 		}
+		name := plainName(&req.Config)
 		f := h.reg.Get(folder).(*simulator.Folder)
 		h.reg.WithLock(ctx, f, func() {
 			result, fault = h.ended(f.CreateVMTask(ctx, req).(*methods.CreateVM_TaskBody).Res.Returnval)
@@ -201,6 +202,7 @@ func (h *Host) createVM(folder types.ManagedObjectReference, req *types.CreateVM
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			keep(vm, &req.Config)
+			h.escape(ctx, vm, name)
 			fault = wrong(m.publish(ctx, vm))
 		})
 		return result, fault

@@ -96,3 +96,27 @@ func (h *Host) SetFree(datastore string, bytes int64) {
 	}
 	h.reg.AtomicUpdate(h.context(), ds, []types.PropertyChange{{Name: "summary.freeSpace", Val: bytes}})
 }
+
+// ByInstance finds a machine by its instance UUID: names need not be unique.
+func (h *Host) ByInstance(uuid string) *Machine {
+	h.t.Helper()
+	for _, e := range h.reg.All("VirtualMachine") {
+		if vm := e.(*simulator.VirtualMachine); vm.Config.InstanceUuid == uuid {
+			return h.machine(vm.Self)
+		}
+	}
+	h.t.Fatalf("vsim: no machine with instance UUID %s", uuid)
+	return nil
+}
+
+// plainName takes escaped characters out of the name of a machine to be made: vcsim escapes them once more, and loses devices on the way. escape
+// gives the machine its name.
+func plainName(s *types.VirtualMachineConfigSpec) (name string) {
+	name = s.Name
+	s.Name = strings.ReplaceAll(s.Name, "%", "_")
+	return name
+}
+
+func (h *Host) escape(ctx *simulator.Context, vm *simulator.VirtualMachine, name string) {
+	h.reg.Update(ctx, vm, []types.PropertyChange{{Name: "name", Val: name}, {Name: "config.name", Val: name}, {Name: "summary.config.name", Val: name}})
+}

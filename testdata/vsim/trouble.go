@@ -1,11 +1,14 @@
 package vsim
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vmware/govmomi/vim25"
 )
 
 // A Trouble is what happens to HTTP requests. The first one that fits a request and has Times left is used, and only that.
@@ -13,6 +16,7 @@ type Trouble struct {
 	Path   string // requests whose path begins so: "/folder/", "/nfc/", "/sdk"; "" is all
 	Suffix string // and ends so: "-flat.vmdk"
 	Method string // "" is all
+	Call   string // of SOAP alone: "CreateVM_Task"; "" is all
 	Skip   int    // that many are let through first
 	Times  int    // 0 is for ever
 
@@ -60,7 +64,17 @@ func (h *Host) troubleFor(r *http.Request) *Trouble {
 
 func (t *Trouble) fits(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, t.Path) && strings.HasSuffix(r.URL.Path, t.Suffix) &&
-		(t.Method == "" || t.Method == r.Method)
+		(t.Method == "" || t.Method == r.Method) && (t.Call == "" || called(r, t.Call))
+}
+
+// called tells whether a request is a SOAP call of a method.
+func called(r *http.Request, method string) bool {
+	if r.URL.Path != vim25.Path {
+		return false
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil && bytes.Contains(body, []byte("<"+method+" "))
 }
 
 // trouble returns what to go on with; without a writer the request is done with.
