@@ -59,9 +59,23 @@ track of changes by a checkpoint for each repository. A machine that is shut off
 qmp:PATH is the machine of a QEMU without libvirt, by the socket of its monitor: the same, by dirty bitmaps.
 
 vsphere:PATTERN is machines of the vCenter or ESXi that --server names: a path /DC/vm/folder/NAME, one with * ? [, a folder (all
-below it), a name alone, or an instance UUID. They are read from a snapshot, by VMware's changed block tracking where it is on
-(--enable-cbt switches it on). Transports: vddk, with VMware's library through nbdkit; https, ranges of files, of machines without
-older snapshots; nfc, whole disks.
+below it), a name alone or with * ? [, an instance UUID, or those with a tag (vsphere:tag:NAME or vsphere:tag:CATEGORY/NAME);
+vsphere: --all is all of them. They are read from a snapshot, by VMware's changed block tracking where it is on (--enable-cbt
+switches it on). Transports: vddk, with VMware's library through nbdkit; https, ranges of files, of machines without older
+snapshots; nfc, whole disks. Guests with VMware Tools are held still: their file systems, of Windows programs, too, where VMware
+can; the point says what was reached.
+
+libvirt: --list FILE and vsphere: --list FILE are the machines that a file names, as ghettoVCB's vms_to_backup: one name, path or
+pattern a line, with blanks and brackets as they are; lines that begin with # count for nothing. One that is not found is an error,
+and the others are backed up. --exclude-machine leaves machines out, by whatever names them. Machines of one name are not backed up
+in one run: their points would be mixed up.
+
+VMware's machines are captured side by side: --machines-at-once of them, of one host and of one datastore no more than --per-host
+and --per-datastore, because machines of a datastore stand still when a snapshot on it goes. They share the workers and the
+rate limit. What several of them have in common and the repository has not yet may be stored more than once; it is not with
+--machines-at-once 1, as for the first backup of many clones.
+
+--dry-run says disk by disk what would be read, by which transport and why, and all that hinders it.
 
 --by-attribute NAME takes of them the machines that ask for it in their inventory: by a custom attribute of VMware's of that name,
 or a tag of the category of that name; of libvirt's by an attribute of that name in their metadata:
@@ -81,6 +95,7 @@ vbackup backup -r /srv/backup --machine db01 vda=/dev/vg0/db01 vdb=/dev/vg0/db01
 vbackup backup -r /srv/backup libvirt:web01 --require-consistency filesystem
 vbackup backup -r /srv/backup libvirt: --all --connect qemu+ssh://root@kvm1/system
 vbackup backup -r /srv/backup vsphere:/DC/vm/prod --server vcenter.example.org --user backup@vsphere.local --enable-cbt
+vbackup backup -r /srv/backup vsphere: --list vms_to_backup --server esx1 --user root --cacert ca.pem --dry-run
 vbackup backup -r /srv/backup vsphere: --by-attribute BCK_FVM --due --report /var/log/backup.html --server vcenter.example.org --user …
 vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitmap since-last --fail-on-anomaly`,
 		Args: cobra.MinimumNArgs(1),
@@ -95,7 +110,7 @@ vbackup backup -r /srv/backup 'nbd+unix:///web01?socket=/run/web01.sock' --bitma
 	f.StringVar(&b.bitmap, "bitmap", "", "read what the dirty bitmap `NAME` of the NBD server calls changed")
 	f.StringVar(&b.format, "format", "", "of the files: raw, qcow2, vmdk, vhdx or vdi (default by name and content)")
 	f.Var(&b.rate, "limit-rate", "read no more than so many bytes a second from sources")
-	f.IntVar(&b.workers, "workers", 0, "how many to compress with at once (default one for each core)")
+	f.IntVar(&b.workers, "workers", 0, "how many blocks to read and compress at once, of all machines (default one for each core, two for each of several machines)")
 	f.BoolVar(&b.dryRun, "dry-run", false, "say what would be done and do nothing")
 	f.BoolVar(&b.waitLock, "wait-lock", false, "wait for another backup of the machine to end")
 	f.BoolVar(&b.audit, "audit", false, "compare all that change tracking calls unchanged, not a sample of it")
@@ -194,7 +209,7 @@ func (b *backup) checkFlags() error {
 }
 
 // capture captures one machine. There may be a point, without some of its disks, and an error as well.
-func (f *fleet) capture(ctx context.Context, m *machine, progress *ingest.Progress) (*format.Manifest, error) {
+func (f *fleet) capture(ctx context.Context, m *machine) (*format.Manifest, error) {
 	if err := f.meet(ctx, m); err != nil {
 		return nil, err
 	}
@@ -206,7 +221,7 @@ func (f *fleet) capture(ctx context.Context, m *machine, progress *ingest.Progre
 		}
 		p, err := ingest.Run(ctx, f.repo, ingest.Options{
 			Machine: m.name, Level: f.level, Tool: f.app.Tool(), Host: hostname(), Tags: f.tagsOf(m), Disks: f.captured(*m), Source: m.source,
-			Pool: f.pool, Audit: f.audit, Progress: progress,
+			Pool: f.pool, Audit: f.audit, Progress: m.progress,
 		})
 		if !f.waitLock || !errors.Is(err, index.ErrLocked) {
 			return p, err

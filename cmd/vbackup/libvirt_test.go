@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
@@ -120,5 +121,17 @@ func TestLibvirtRefusals(t *testing.T) {
 	r := l.Run("vbackup", "backup", "libvirt:web01", "libvirt:web02", "--connect", h.URI())
 	if r.Code != 3 || len(l.Points()) != 1 {
 		t.Errorf("one of two: exit code %d: %s", r.Code, r.Err)
+	}
+	h.Domain(vms.Spec{Name: "db [x]", Disks: []vms.Disk{{Target: "vda", Size: 1 << 20}}})
+	if err := os.WriteFile(l.Path("list"), []byte("# all of them\nweb*\n\n db [x] \nweb03\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = l.Run("vbackup", "backup", "libvirt:", "--list", l.Path("list"), "--connect", h.URI(), "--machines-at-once", "2")
+	if r.Code != 3 || len(l.Points()) != 3 || !strings.Contains(r.Err, "list:5: no such domain: web03") {
+		t.Errorf("a list: exit code %d: %s", r.Code, r.Err)
+	}
+	r = l.OK("vbackup", "backup", "libvirt:", "--all", "--exclude-machine", "web*", "--connect", h.URI(), "--dry-run")
+	if !strings.Contains(r.Out, "db [x]: would capture vda") || strings.Contains(r.Out, "web01") {
+		t.Errorf("%s", r.Out)
 	}
 }

@@ -110,7 +110,8 @@ type machine struct {
 	disks []source // all named
 	whole *source  // in place of disks: what captures it whole
 
-	source ingest.Machine // of whole, when it was met
+	source   ingest.Machine   // of whole, when it was met
+	progress *ingest.Progress // of its capture; nil before
 }
 
 // String is the machine's name, or the source while that is not known.

@@ -75,7 +75,9 @@ type fleet struct {
 	progress []ingest.Progress // of each
 	outcomes []outcome
 
-	mu   sync.Mutex // of what follows, and held while a machine is told of
+	telling sync.Mutex // held while a machine is told of, so that its lines stay together
+
+	mu   sync.Mutex // of what follows; never held while something is printed, for the progress bar waits for it
 	busy []string   // names of machines at work
 	done int
 }
@@ -104,13 +106,16 @@ func (f *fleet) work(ctx context.Context, i int) {
 	m, o := f.machines[i], &f.outcomes[i]
 	f.note(func() { f.busy = append(f.busy, m.String()) })
 	*o = outcome{machine: m, start: time.Now().UTC()}
-	o.point, o.err = f.capture(ctx, &o.machine, &f.progress[i])
+	o.machine.progress = &f.progress[i]
+	o.point, o.err = f.capture(ctx, &o.machine)
 	o.took = time.Since(o.start)
 	f.note(func() {
 		f.busy = slices.DeleteFunc(f.busy, func(name string) bool { return name == m.String() })
 		f.done++
-		f.tell(ctx, o)
 	})
+	f.telling.Lock()
+	f.tell(ctx, o)
+	f.telling.Unlock()
 	f.writeBack(ctx, o)
 }
 

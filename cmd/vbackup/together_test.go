@@ -126,6 +126,16 @@ func TestTogetherOneFails(t *testing.T) {
 	}
 }
 
+// On a terminal one bar tells how far all of them are, and nothing waits for ever for it.
+func TestTogetherOnTerminal(t *testing.T) {
+	t.Parallel()
+	l, _ := newCrowded(t)
+	code, screen := l.OnTerminal(nil, "vbackup", l.account("backup", "vsphere:", "--all", "--transport", "https", "-v")...)
+	if code != 0 || !strings.Contains(screen, "of 6 done)") || strings.Count(screen, "full, read") != 6 {
+		t.Errorf("exit code %d: %s", code, screen)
+	}
+}
+
 // An interrupted run cleans up after all machines that were at work.
 func TestTogetherInterrupted(t *testing.T) {
 	t.Parallel()

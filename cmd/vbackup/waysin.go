@@ -54,6 +54,8 @@ var waysIn = []struct {
 	{vmware.ErrBusy, cli.Locked, "try again when that has ended"},
 	{vmware.ErrQuiesce, cli.Failed, "see to VMware Tools in the guest, or be content with less than --require-consistency asks"},
 	{vsphere.ErrNotHeld, cli.Failed, "back the machine up again when that program is at rest"},
+	{vmware.ErrSpace, cli.Failed, "make room there: a snapshot needs it for what is written meanwhile"},
+	{vsphere.ErrScratch, cli.Failed, "make room there, or name another directory with --scratch: nothing is lost"},
 	{vsphere.ErrConsistency, cli.Failed, "see to VMware Tools in the guest, or be content with less than --require-consistency asks"},
 	{vsphere.ErrUnfit, cli.Failed, "see to that in the vSphere client, or leave the machine out"},
 	{vsphere.ErrTransport, cli.Failed, "take another --transport: vddk reads all disks, nfc whole ones"},

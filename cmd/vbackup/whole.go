@@ -119,7 +119,7 @@ func (b *backup) meet(ctx context.Context, m *machine) error {
 	case "qmp":
 		m.source, name, err = b.monitor(ctx, m.whole.name, state)
 	case "vsphere":
-		m.source, name = b.vmware(m.whole.vm, state), m.whole.vm.Name
+		m.source, name = b.vmware(m, state), m.whole.vm.Name
 	}
 	if err != nil {
 		return err
@@ -158,10 +158,10 @@ func (b *backup) monitor(ctx context.Context, socket, state string) (ingest.Mach
 }
 
 // vmware meets a machine of vSphere, which was found.
-func (b *backup) vmware(e *vmware.Entry, state string) ingest.Machine {
+func (b *backup) vmware(m *machine, state string) ingest.Machine {
 	w := &b.whole
-	return vsphere.New(w.vsphere.conn, e.Ref, vsphere.Options{
+	return vsphere.New(w.vsphere.conn, m.whole.vm.Ref, vsphere.Options{
 		Transport: w.transport, Quiesce: true, Consistency: w.consistency, EnableCBT: w.enableCBT, State: state, Scratch: w.scratch,
-		Skip: b.skip, VDDK: w.vddk,
+		Skip: b.skip, VDDK: w.vddk, Progress: m.progress,
 	})
 }

@@ -27,6 +27,7 @@ var (
 	ErrQuiesce      = errors.New("the guest cannot be quiesced")
 	ErrLicense      = errors.New("the host's licence does not allow it")
 	ErrTimeout      = errors.New("it takes too long")
+	ErrSpace        = errors.New("the datastore is full")
 
 	// ErrNoAttribute: the server has no custom attribute of that name, and no category of tags.
 	ErrNoAttribute = errors.New("no custom attribute or category of tags")
@@ -79,6 +80,7 @@ var kinds = map[string]error{
 	"FilesystemQuiesceFault":  ErrQuiesce,
 	"RestrictedVersion":       ErrLicense,
 	"LicenseRestricted":       ErrLicense,
+	"NoDiskSpace":             ErrSpace,
 }
 
 // translate makes a Fault of what the server said. Other errors stay what they are.
@@ -99,6 +101,8 @@ func translate(err error) error {
 	switch f := f.(type) {
 	case *types.NoPermission:
 		said = lacking(f)
+	case *types.NoDiskSpace:
+		said += " (" + f.Datastore + ")"
 	case *types.FileFault:
 		if f.File != "" && !strings.Contains(said, f.File) {
 			said += " of file " + f.File

@@ -47,6 +47,9 @@ func FindVDDK(ctx context.Context, o VDDKOptions) (version string, err error) {
 	defer cancel()
 	args := []string{o.plugin()}
 	if o.LibDir != "" {
+		if _, err := os.Stat(o.LibDir); err != nil { // of which the plugin says less clearly
+			return "", fmt.Errorf("%w: %w", ErrNoVDDK, err)
+		}
 		args = append(args, "libdir="+o.LibDir)
 	}
 	out, err := exec.CommandContext(ctx, program, append(args, "--dump-plugin")...).Output()

@@ -12,6 +12,8 @@ var (
 	ErrTransport = errors.New("the disk cannot be read so")
 	// ErrBusy: another capture of the machine is at work on this host.
 	ErrBusy = errors.New("the machine is being captured already")
+	// ErrScratch: there is no room for a disk that comes as a stream.
+	ErrScratch = errors.New("no room for a disk on its way")
 	// ErrStream: a stream of a disk is not whole, or not what it says.
 	ErrStream = errors.New("stream of the disk is damaged")
 	// ErrNotHeld: the snapshot is gone, or the machine was reverted, while it was read.

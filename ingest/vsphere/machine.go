@@ -46,6 +46,9 @@ type Options struct {
 	// VDDK says where nbdkit, its plugin and the library are.
 	VDDK vsphere.VDDKOptions
 
+	// Progress counts disks that come as streams, before they are read: the engine counts them again then. nil is nobody.
+	Progress *ingest.Progress
+
 	// QuiescePause is how long is waited before a guest that could not be quiesced is asked again. 0 is 5 s.
 	QuiescePause time.Duration
 }

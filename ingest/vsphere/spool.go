@@ -39,9 +39,9 @@ func (t *taking) openStream(ctx context.Context, d vsphere.Disk) (_ ingest.Sourc
 	defer body.Close()
 	file, err := nameless(cmp.Or(t.o.Scratch, "/var/tmp"))
 	if err != nil {
-		return nil, fmt.Errorf("transport nfc: room for disk %s: %w", d.Name, err)
+		return nil, fmt.Errorf("transport nfc: %w: disk %s: %w", ErrScratch, d.Name, err)
 	}
-	extents, err := unpack(body, file, d.Capacity)
+	extents, err := unpack(body, file, d.Capacity, t.o.Progress)
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("transport nfc: disk %s: %w", d.Name, err)
@@ -81,10 +81,17 @@ func (s *spooled) Extents(ctx context.Context) iter.Seq2[ingest.Extent, error] {
 func (s *spooled) Close() error { return s.file.Close() }
 
 // unpack writes the grains of a streamOptimized VMDK where they belong, and gives the disk's extents: what the stream does not have is zero.
-func unpack(r io.Reader, file *os.File, capacity int64) ([]ingest.Extent, error) {
+// done counts what came, and what it passed over.
+func unpack(r io.Reader, file *os.File, capacity int64, done *ingest.Progress) ([]ingest.Extent, error) {
 	if err := file.Truncate(capacity); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrScratch, err)
 	}
+	if done == nil {
+		done = new(ingest.Progress)
+	}
+	done.Total.Add(capacity)
+	last := int64(0)
+	defer func() { done.Done.Add(capacity - last) }()
 	v, err := readHeader(r, capacity)
 	if err != nil {
 		return nil, err
@@ -99,7 +106,11 @@ func unpack(r io.Reader, file *os.File, capacity int64) ([]ingest.Extent, error)
 		}
 		off := n * v.grainSize
 		if _, err := file.WriteAt(p[:min(v.grainSize, capacity-off)], off); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrScratch, err)
+		}
+		if end := min(off+v.grainSize, capacity); end > last {
+			done.Done.Add(end - last)
+			last = end
 		}
 	}
 	if err := v.complete(); err != nil {

@@ -87,7 +87,8 @@ func unpacked(t *testing.T, stream []byte, size int64) ([]byte, []ingest.Extent,
 		t.Fatal(err)
 	}
 	defer f.Close()
-	extents, err := unpack(bytes.NewReader(stream), f, size)
+	var done ingest.Progress
+	extents, err := unpack(bytes.NewReader(stream), f, size, &done)
 	got := make([]byte, size)
 	if _, rerr := f.ReadAt(got, 0); rerr != nil {
 		t.Fatal(rerr)
