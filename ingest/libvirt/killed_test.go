@@ -30,6 +30,7 @@ func (b *bench) die(point byte) {
 	must(b.t, h.take(b.t.Context()))
 	h.watch.close()
 	memory.close()
+	b.t.Cleanup(h.way.close) // which a killed run leaves where temporary files go
 }
 
 // What a killed run leaves behind, the next one clears, and counts from the same point as if it had not been.
