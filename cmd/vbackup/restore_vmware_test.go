@@ -74,7 +74,7 @@ func TestRestoreGhettoFolder(t *testing.T) {
 	l := clitest.NewPlain(t)
 	folder, _ := stamped(l.Path("volume"), "a [b] ü", 1)
 	data := noise(1<<20, 3)
-	handmade.Machine{Name: "a [b] ü", NVRAM: []byte("old"), Config: "guestinfo.mine = \"kept\"\n", Disks: []handmade.Disk{{Data: data, Store: "other"}}}.Write(t, folder)
+	handmade.Machine{Name: "a [b] ü", NVRAM: []byte("old"), Config: "guestinfo.mine = \"kept\"\nscsi0.present = \"TRUE\"\nscsi0.virtualDev = \"lsilogic\"\n", Disks: []handmade.Disk{{Data: data, Store: "other"}}}.Write(t, folder)
 	l.OK("vbackup", "import", "ghettovcb", l.Path("volume"))
 	out := "vmware:" + l.Dir
 	for range 2 {
@@ -86,6 +86,10 @@ func TestRestoreGhettoFolder(t *testing.T) {
 	}
 	if got := l.Bytes(l.Path("a [b] ü/a [b] ü-flat.vmdk")); !bytes.Equal(got, data) {
 		t.Error("the disk is not what was imported")
+	}
+	l.OK("vbackup", "restore", "a [b] ü", out, "--verify", "--format", "streamOptimized", "--name", "packed")
+	if text := string(l.Bytes(l.Path("packed/packed.ovf"))); !strings.Contains(text, "ovf:/disk/disk1") {
+		t.Error(text)
 	}
 	try := func(code int, says, hint string, args ...string) {
 		t.Helper()

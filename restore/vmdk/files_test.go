@@ -224,3 +224,21 @@ func TestPiecesRefused(t *testing.T) {
 	}
 	holds(t, dir, "d-s002.vmdk")
 }
+
+// TestDescriptorIsThere: a disk whose descriptor cannot be written leaves no data behind.
+func TestDescriptorIsThere(t *testing.T) {
+	for kind, open := range kinds {
+		dir := t.TempDir()
+		target, err := open(dir, restore.Spec{Size: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "my disk.vmdk"), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := restore.Copy(t.Context(), sprinkled(1<<20, 0), target, restore.Options{}); !errors.Is(err, os.ErrExist) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		holds(t, dir, "my disk.vmdk")
+	}
+}

@@ -67,10 +67,8 @@ func (t *Flat) Close() error {
 	if !t.named || t.synced {
 		return err
 	}
-	for _, name := range []string{t.extent.file, t.meta.Name} {
-		if e := remove(filepath.Join(t.dir, name)); err == nil {
-			err = e
-		}
+	if e := remove(filepath.Join(t.dir, t.extent.file)); err == nil {
+		err = e
 	}
 	return err
 }

@@ -133,8 +133,10 @@ func (t *Pieces) Close() (err error) {
 			err = e
 		}
 	}
-	if e := remove(t.path()); err == nil {
-		err = e
+	if t.finished { // else the descriptor is not this one's
+		if e := remove(t.path()); err == nil {
+			err = e
+		}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package vmdk
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"vbfs/hyper/qemu"
@@ -37,15 +38,20 @@ func (r *Reader) Close() error {
 	return r.server.Close()
 }
 
-// writeFile writes a new file, durably.
+// writeFile writes a new file, durably, or none.
 func writeFile(path string, b []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if _, err := f.Write(b); err != nil {
-		return err
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
 	}
-	return f.Sync()
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return errors.Join(err, remove(path))
+	}
+	return nil
 }

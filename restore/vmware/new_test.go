@@ -215,3 +215,82 @@ func TestRefused(t *testing.T) {
 	}
 	holds(t, dir)
 }
+
+// TestVerified: what differs does not appear. The image changes once it was read, which is to the verifier as if the file had.
+func TestVerified(t *testing.T) {
+	t.Parallel()
+	h := vsim.Start(t, vsim.Options{})
+	for _, kind := range vmware.Formats() {
+		s := newSource(t, h, "web01"+kind)
+		img, reads := s.Disks[1].Image.(*targettest.Image), 0
+		img.Fail = func(off, n int64) error {
+			if off == 0 {
+				if reads++; reads == 2 {
+					img.Bytes[0] ^= 1
+				}
+			}
+			return nil
+		}
+		dir := t.TempDir()
+		if _, err := vmware.New(t.Context(), s.Machine, vmware.Options{Dir: dir, Format: kind, Verify: true}); !errors.Is(err, restore.ErrMismatch) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		holds(t, dir)
+	}
+}
+
+// TestStartedMeanwhile: a machine that is started while it is being replaced stays.
+func TestStartedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := pointOf(t, "web01", map[string]int64{"scsi0-0": 1 << 20})
+	s.Point.Configs = append(s.Point.Configs, format.ConfigFile{Kind: "vmx", Data: []byte(recordedVMX)})
+	dir := t.TempDir()
+	at := filepath.Join(dir, "web01")
+	if err := os.Mkdir(at, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Disks[0].Image.(*targettest.Image).Fail = func(off, n int64) error { return os.WriteFile(filepath.Join(at, "web01.vmx.lck"), nil, 0o600) }
+	if _, err := vmware.New(t.Context(), s.Machine, vmware.Options{Dir: dir, Overwrite: true}); !errors.Is(err, machine.ErrRuns) {
+		t.Errorf("%v", err)
+	}
+	holds(t, dir, "web01")
+	holds(t, at, "web01.vmx.lck")
+}
+
+const domainXML = `<domain type='kvm'><name>db01</name><uuid>c0ffee00-1111-2222-3333-444455556666</uuid><memory unit='MiB'>512</memory><vcpu>2</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type></os><devices>
+<disk type='file' device='disk'><source file='/x/a.qcow2'/><target dev='vda' bus='virtio'/></disk>
+<disk type='file' device='disk'><source file='/x/b.qcow2'/><target dev='vdb' bus='virtio'/></disk>
+<interface type='network'><mac address='52:54:00:11:22:33'/><source network='default'/><model type='virtio'/></interface></devices></domain>`
+
+// TestLibvirts: a machine of libvirt's becomes one of VMware's.
+func TestLibvirts(t *testing.T) {
+	t.Parallel()
+	s := pointOf(t, "db01", map[string]int64{"vda": 2 << 20, "vdb": 1 << 20})
+	s.Point.Configs = append(s.Point.Configs, format.ConfigFile{Kind: "libvirt-domain", Data: []byte(domainXML)})
+	dir := t.TempDir()
+	r, err := vmware.New(t.Context(), s.Machine, vmware.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := config(t, filepath.Join(dir, "db01", "db01.vmx"))
+	files := map[string]bool{}
+	for key, value := range f.All() {
+		files[value] = files[value] || strings.HasSuffix(key, ".fileName")
+	}
+	if f.Get("memSize") != "512" || f.Get("numvcpus") != "2" || !files["db01.vmdk"] || !files["db01_1.vmdk"] || f.Has("nvram") {
+		t.Errorf("%s", f.Marshal())
+	}
+	if notes := strings.Join(r.Notes, "; "); !strings.Contains(notes, "NVRAM") || strings.Contains(notes, "not part of the machine") {
+		t.Error(notes)
+	}
+	reads(t, filepath.Join(dir, "db01", "db01.vmdk"), s.want["vda"])
+	reads(t, filepath.Join(dir, "db01", "db01_1.vmdk"), s.want["vdb"])
+	if _, err := vmware.New(t.Context(), s.Machine, vmware.Options{Dir: dir, Name: "packed", Format: "streamOptimized"}); err != nil {
+		t.Fatal(err)
+	}
+	text := string(read(t, filepath.Join(dir, "packed", "packed.ovf")))
+	if strings.Count(text, "<rasd:HostResource>ovf:/disk/disk") != 2 || !strings.Contains(text, "<rasd:Connection>default<") {
+		t.Error(text)
+	}
+}
