@@ -5,9 +5,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	hyper "vbfs/hyper/vsphere"
 	"vbfs/restore/machine"
 	"vbfs/restore/vsphere"
 	"vbfs/testdata/vsim"
@@ -109,5 +111,45 @@ func TestNewByStreams(t *testing.T) {
 	}
 	if all, err := l.conn.Machines(t.Context()); err != nil || len(all) != 2 {
 		t.Errorf("%v %+v", err, all)
+	}
+}
+
+// A machine that is powered on meanwhile is left alone.
+func TestOverPoweredOnMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, transport := range vsphere.Transports {
+		l := newOverLab(t, vsim.Options{}, overSpec(61))
+		l.o.Transport = transport
+		l.h.ResetCounts()
+		l.h.Slow("ReconfigVM_Task", 300*time.Millisecond)
+		on := make(chan struct{})
+		go func() {
+			defer close(on)
+			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				if l.h.Counts().Calls["ReconfigVM_Task"] > 0 {
+					l.m.PowerOn()
+					return
+				}
+			}
+		}()
+		l.unchanged(machine.ErrRuns, "poweredOn")
+		<-on
+		l.tidy()
+	}
+}
+
+// What the account may not do is named.
+func TestOverPrivileges(t *testing.T) {
+	t.Parallel()
+	l := streams(t, vsim.Options{}, overSpec(63))
+	l.h.Deny("VApp.Import")
+	l.unchanged(hyper.ErrPrivilege, "VApp.Import")
+	l.h.Allow()
+	l.o.Transport, l.o.VDDK.LibDir = vsphere.VDDK, t.TempDir()
+	l.unchanged(hyper.ErrNoVDDK, l.o.VDDK.LibDir)
+	l.o.Transport = ""
+	r := l.must()
+	if !strings.Contains(strings.Join(r.Notes, "\n"), hyper.ErrNoVDDK.Error()) {
+		t.Errorf("%q", r.Notes)
 	}
 }

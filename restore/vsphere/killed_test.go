@@ -116,7 +116,7 @@ func TestOverKilled(t *testing.T) {
 	l.h.Slow("ReconfigVM_Task", 50*time.Millisecond)
 	rng := rand.New(rand.NewPCG(41, 1))
 	killed := 0
-	for i := range 6 {
+	for i := range 5 {
 		l.scribble(rng, 3)
 		l.o.Delta = i%2 == 0
 		if !l.kill(time.Duration(50+rand.IntN(700)) * time.Millisecond) {
@@ -156,7 +156,7 @@ func TestOverByStreamsKilled(t *testing.T) {
 	l := streams(t, vsim.Options{LeaseTimeout: time.Second}, overSpec(43))
 	rng := rand.New(rand.NewPCG(43, 1))
 	killed, named := 0, 0
-	for range 8 {
+	for range 6 {
 		l.scribble(rng, 3)
 		before := l.now()
 		for _, m := range []string{"ReconfigVM_Task", "MoveVirtualDisk_Task", "Destroy_Task", "DeleteVirtualDisk_Task"} {
