@@ -80,8 +80,8 @@ func (v victim) run(ctx context.Context) error {
 	return err
 }
 
-// kill runs a restore, and kills it after some time. It tells whether it lived to its end.
-func (l *overLab) kill(after time.Duration) (done bool) {
+// kill runs a restore, and kills it when it is time. It tells whether it lived to its end.
+func (l *overLab) kill(due func() bool) (done bool) {
 	l.t.Helper()
 	text, err := json.Marshal(victim{l.h.URL().Host, l.h.User(), l.h.Password(), l.h.Thumbprint(), l.dir, l.t.TempDir(), l.o})
 	if err != nil {
@@ -96,17 +96,31 @@ func (l *overLab) kill(after time.Duration) (done bool) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	select {
-	case <-ended:
-		if said.String() != "<nil>\n" {
-			l.t.Fatalf("before it was killed: %s", said.String())
+	for end := time.Now().Add(30 * time.Second); !due() && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-ended:
+			if said.String() != "<nil>\n" {
+				l.t.Fatalf("before it was killed: %s", said.String())
+			}
+			return true
+		default:
 		}
-		return true
-	case <-time.After(after):
 	}
 	cmd.Process.Kill()
 	<-ended
 	return false
+}
+
+// after is due when some time has gone by.
+func after(d time.Duration) func() bool {
+	end := time.Now().Add(d)
+	return func() bool { return time.Now().After(end) }
+}
+
+// called is due when a method was called so often, from now on.
+func (l *overLab) called(method string, times int) func() bool {
+	l.h.ResetCounts()
+	return func() bool { return l.h.Counts().Calls[method] >= times }
 }
 
 // Killed at any moment and run again: the machine is what the point has, its tracking is on, and the next backup reads in full.
@@ -119,7 +133,7 @@ func TestOverKilled(t *testing.T) {
 	for i := range 5 {
 		l.scribble(rng, 3)
 		l.o.Delta = i%2 == 0
-		if !l.kill(time.Duration(50+rand.IntN(700)) * time.Millisecond) {
+		if !l.kill(after(time.Duration(50+rand.IntN(700)) * time.Millisecond)) {
 			killed++
 		}
 		l.insist()
@@ -163,7 +177,7 @@ func TestOverByStreamsKilled(t *testing.T) {
 			l.h.Slow(m, 50*time.Millisecond)
 		}
 		l.h.Trouble(vsim.Trouble{Path: "/nfc/", Delay: 100 * time.Millisecond})
-		if !l.kill(time.Duration(100+rand.IntN(1200)) * time.Millisecond) {
+		if !l.kill(after(time.Duration(100+rand.IntN(1200)) * time.Millisecond)) {
 			killed++
 		}
 		now := l.now()
@@ -203,4 +217,54 @@ func (l *overLab) remove(notes string) (n int) {
 		}
 	}
 	return n
+}
+
+// Killed at a step, while the server goes on with it.
+func TestOverByStreamsKilledAt(t *testing.T) {
+	t.Parallel()
+	l := streams(t, vsim.Options{}, overSpec(45))
+	for _, c := range []struct {
+		method string
+		times  int
+	}{
+		{"MoveVirtualDisk_Task", 1}, {"MoveVirtualDisk_Task", 2}, {"Destroy_Task", 2}, {"ReconfigVM_Task", 3}, {"ReconfigVM_Task", 5}, {"DeleteVirtualDisk_Task", 1},
+	} {
+		l.scribble(rand.New(rand.NewPCG(45, 1)), 1)
+		l.h.Slow(c.method, 200*time.Millisecond)
+		if l.kill(l.called(c.method, c.times)) {
+			t.Errorf("%s was not called %d times", c.method, c.times)
+		}
+		time.Sleep(400 * time.Millisecond) // what the server has begun ends
+		l.h.NoTrouble()
+		l.h.ExpireLeases()
+		r := l.insist()
+		t.Logf("%s: %q", c.method, r.Notes)
+		l.remove(strings.Join(r.Notes, "\n"))
+		l.tidy()
+	}
+}
+
+// Called off when the disks are being exchanged: they are exchanged back.
+func TestOverByStreamsCancelledLate(t *testing.T) {
+	t.Parallel()
+	l := streams(t, vsim.Options{}, overSpec(47))
+	l.h.Slow("ReconfigVM_Task", 200*time.Millisecond)
+	before, files := l.now(), l.files()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	due := l.called("ReconfigVM_Task", 5) // the mark, change tracking, two machines that give their disks, the exchange
+	go func() {
+		for end := time.Now().Add(30 * time.Second); !due() && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		cancel()
+	}()
+	_, err := vsphere.Over(ctx, l.conn, l.machine(l.point), l.o)
+	l.fails(err, context.Canceled)
+	l.h.NoTrouble()
+	l.is(before)
+	l.tidy()
+	if now := l.files(); !slices.Equal(now, files) || !l.look().Tracking {
+		t.Errorf("there were %q, there are %q", files, now)
+	}
 }
