@@ -159,7 +159,7 @@ func (r *domainReader) shelve(all *[]*shelf, b berth) (place, bool) {
 	if b.bus == "ide" {
 		return r.shelveIDE(all, b)
 	}
-	if number == 4 {
+	if number == maxControllers {
 		return place{}, false
 	}
 	s := &shelf{place: place{bus: b.bus, number: number}, model: b.model, owner: b.owner, used: map[int32]bool{}}

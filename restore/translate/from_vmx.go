@@ -142,12 +142,34 @@ func (r *vmxReader) controllers() {
 	}
 }
 
+// plugged tells whether a drive's controller is there. One that the file forgot is made, for the disk is worth more than its word.
+func (r *vmxReader) plugged(p place) bool {
+	key := keys[p.bus].controller + p.number
+	there := slices.ContainsFunc(r.Config.Hardware.Device, func(d types.BaseVirtualDevice) bool { return d.GetVirtualDevice().Key == key })
+	if made := forgotten[p.bus]; !there && made != nil && p.number < maxControllers {
+		r.note("its controller %s%d is not described, and is taken for %s", p.bus, p.number, label(made()))
+		r.controller(made(), place{bus: p.bus, number: p.number})
+	}
+	_, ok := r.controllerAt(p)
+	return ok
+}
+
+// maxControllers of a kind that a machine of VMware's has.
+const maxControllers = 4
+
+// forgotten are the controllers that VMware makes when nothing else is said.
+var forgotten = map[string]func() types.BaseVirtualDevice{
+	"scsi": func() types.BaseVirtualDevice { return new(types.VirtualLsiLogicController) },
+	"sata": func() types.BaseVirtualDevice { return new(types.VirtualAHCIController) },
+	"nvme": func() types.BaseVirtualDevice { return new(types.VirtualNVMEController) },
+}
+
 // drives are disks and CD-ROM drives.
 func (r *vmxReader) drives() {
 	for _, kind := range []string{"scsi", "sata", "nvme", "ide"} {
 		for _, p := range r.present(kind, true) {
-			if _, ok := r.controllerAt(p); !ok {
-				r.note("%s is left out: its controller is not there", p)
+			if !r.plugged(p) {
+				r.note("%s is left out: there is no such place", p)
 			} else {
 				r.drive(p)
 			}
