@@ -127,7 +127,6 @@ func (p *Plan) backing(w DiskWish, was types.BaseVirtualDeviceBackingInfo) *type
 	}
 	if w.Made {
 		b.DigestEnabled = nil
-		return b
 	}
 	b.ThinProvisioned, b.EagerlyScrub = types.NewBool(w.Format == Thin), types.NewBool(w.Format == EagerThick)
 	return b
