@@ -80,7 +80,7 @@ func (n *newMachine) destroy(ctx context.Context) error {
 // server must be done with what it was asked.
 func (n *newMachine) find(ctx context.Context) (err error) {
 	if n.ref.Value == "" && n.task.Value != "" {
-		n.ref, err = n.conn.Created(ctx, n.task)
+		n.ref, _ = n.conn.Created(ctx, n.task) // when it has failed, there is none
 	}
 	for end := time.Now().Add(lookTime); n.ref.Value == "" && !n.refused; {
 		n.ref, err = n.conn.ByInstance(ctx, n.instance)

@@ -157,7 +157,18 @@ func TestNewESXi(t *testing.T) {
 	if nvram, err := os.ReadFile(h.Path(m.NVRAM())); err != nil || string(nvram) != string(overNoise(86, 99)) || len(r.Notes) > 0 {
 		t.Errorf("%v, %+v", err, r)
 	}
-	l.o.Path = "/ha-datacenter/vm/folder/x"
+	l.change(func(c *types.VirtualMachineConfigInfo) {
+		spec.Cards(c.Hardware.Device)[0].Backing.(*types.VirtualEthernetCardNetworkBackingInfo).DeviceName = "gone"
+	})
+	l.o.Name = "web02"
+	m, r = l.make()
+	l.noted(r, "is not connected: the network gone is not there")
+	for _, d := range l.config(m.Ref()).Hardware.Device {
+		if e, ok := d.(types.BaseVirtualEthernetCard); ok && e.GetVirtualEthernetCard().Connectable.StartConnected {
+			t.Error("it is connected to a network that nobody named")
+		}
+	}
+	l.o.Path, l.o.Name = "/ha-datacenter/vm/folder/x", ""
 	if _, err := l.try(); err == nil {
 		t.Error("a single host has no folders")
 	}
