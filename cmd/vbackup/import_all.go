@@ -20,12 +20,15 @@ func (i *importing) all(ctx context.Context, repo *index.Repository, troves []tr
 	for _, t := range troves {
 		i.passedOver(t)
 		for _, p := range t.finds {
-			err := i.point(ctx, repo, i.of(t), p)
-			if ctx.Err() != nil {
-				return err
+			if ctx.Err() != nil { // after a point that was made all the same
+				return ctx.Err()
 			}
+			err := i.point(ctx, repo, i.of(t), p)
 			if err == nil {
 				continue
+			}
+			if ctx.Err() != nil {
+				return err
 			}
 			i.failed++
 			name := fmt.Sprintf("%s@%s", i.of(t), p.time.Format(index.TimeLayout))

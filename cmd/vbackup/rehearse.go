@@ -51,7 +51,7 @@ func (b *backup) rehearse(ctx context.Context, repo *index.Repository, all []mac
 	for _, m := range all {
 		err := b.rehearseMachine(ctx, repo, points, &m)
 		if ctx.Err() != nil {
-			return err
+			return ctx.Err()
 		}
 		if err != nil {
 			codes = append(codes, b.app.Tell(ctx, wayIn(fmt.Errorf("%s: %w", m, err))))
