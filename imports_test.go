@@ -46,7 +46,7 @@ var rules = []struct {
 	{"ingest/nbd", []string{"ingest", "libnbd", "libnbd/conn"}, "a source knows its protocol"},
 	{"ingest/file", []string{"ingest", "ingest/nbd", "hyper/qemu"}, "other formats are read through qemu-nbd"},
 	{"ingest/mark", []string{"ingest", "index/format"}, "names, and which points have them"},
-	{"ingest/libvirt", []string{"ingest", "index/format", "ingest/mark", "ingest/nbd", "hyper/libvirt", "hyper/qemu"}, "a machine's disks come over NBD"},
+	{"ingest/libvirt", []string{"ingest", "index/format", "ingest/mark", "ingest/nbd", "hyper/libvirt", "hyper/process", "hyper/qemu"}, "a machine's disks come over NBD"},
 	{"ingest/qmp", []string{"ingest", "index/format", "ingest/mark", "ingest/nbd", "hyper/qmp", "hyper/qemu"}, "a machine's disks come over NBD"},
 	{"ingest/virtnbd", []string{"ingest", "index/format"}, "another tool's files"},
 	{"ingest/virtnbd/handmade", nil, "what writes sets in tests knows nothing of who reads them"},

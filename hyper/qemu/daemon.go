@@ -1,10 +1,14 @@
 package qemu
 
-import "cmp"
+import (
+	"cmp"
+
+	"vbfs/hyper/process"
+)
 
 // daemonArguments are those of qemu-storage-daemon, for what qemu-nbd cannot do: more than one bitmap, a secret.
 func (s *Server) daemonArguments(image Image, opts ServeOptions) []string {
-	args := []string{"--pidfile", s.folder.file(pidFile)}
+	args := []string{"--pidfile", s.folder.File(process.PID)}
 	if opts.Secret != nil {
 		args = append(args, "--object", jsonOf(keyObject()))
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vbfs/hyper/process"
 )
 
 const parentEnv = "VBFS_TEST_QEMU_PARENT"
@@ -54,48 +56,17 @@ func TestKilledParent(t *testing.T) {
 			t.Fatal("qemu-nbd outlives its parent")
 		}
 	}
-	sweep(dir)
+	process.Sweep(dir)
 	if _, err := os.Stat(socket); err != nil {
 		t.Errorf("what is as young as this was removed: %v", err)
 	}
-	old := time.Now().Add(-2 * sweepAge)
+	old := time.Now().Add(-2 * process.SweepAge)
 	if err := os.Chtimes(filepath.Dir(socket), old, old); err != nil {
 		t.Fatal(err)
 	}
-	sweep(dir)
+	process.Sweep(dir)
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
-	}
-}
-
-// What is used, or has more in it than servers have, stays.
-func TestSweepLeavesOthers(t *testing.T) {
-	t.Parallel()
-	s := serve(t, create(t, "disk", Raw), ServeOptions{})
-	dir, old := shortDir(t), time.Now().Add(-2*sweepAge)
-	for _, d := range []string{folderPrefix + "1", folderPrefix + "2"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	foreign := filepath.Join(dir, folderPrefix+"1", "disk")
-	if err := os.WriteFile(foreign, []byte("somebody's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range []string{filepath.Dir(s.Socket()), filepath.Dir(foreign), filepath.Join(dir, folderPrefix+"2")} {
-		if err := os.Chtimes(d, old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sweepOne(filepath.Dir(s.Socket()))
-	sweep(dir)
-	for _, p := range []string{foreign, s.Socket()} {
-		if _, err := os.Stat(p); err != nil {
-			t.Errorf("%v", err)
-		}
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

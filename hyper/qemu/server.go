@@ -48,13 +48,12 @@ const (
 	defaultShared       = 8
 	defaultStartTimeout = 30 * time.Second
 	defaultStopTimeout  = 60 * time.Second
-	maxSocketPath       = 107 // unix(7): sun_path has 108 bytes, with the zero at its end
 )
 
 // A Server is a qemu-nbd at work, or a qemu-storage-daemon.
 type Server struct {
 	tool        string
-	folder      folder
+	folder      process.Folder
 	process     *process.Process
 	stopTimeout time.Duration
 }
@@ -69,7 +68,7 @@ func Serve(ctx context.Context, image Image, opts ServeOptions) (*Server, error)
 	if opts.Writable && (len(opts.Bitmaps) > 1 || opts.Secret != nil) {
 		return nil, fmt.Errorf("%s: several bitmaps, and secrets, are for what is read only", image.Path)
 	}
-	folder, err := newFolder()
+	folder, err := process.NewFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +76,7 @@ func Serve(ctx context.Context, image Image, opts ServeOptions) (*Server, error)
 	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(opts.StartTimeout, defaultStartTimeout), ErrNotListening)
 	defer cancel()
 	if err := s.start(ctx, image, opts); err != nil {
-		folder.remove()
+		folder.Remove()
 		return nil, fmt.Errorf("%s %s: %w", s.tool, image.Path, err)
 	}
 	return s, nil
@@ -109,7 +108,7 @@ func (o ServeOptions) orphaned() syscall.Signal {
 
 // nbdArguments are those of qemu-nbd.
 func (s *Server) nbdArguments(image Image, opts ServeOptions) []string {
-	args := []string{"--socket=" + s.Socket(), "--pid-file=" + s.folder.file(pidFile), "--persistent",
+	args := []string{"--socket=" + s.Socket(), "--pid-file=" + s.folder.File(process.PID), "--persistent",
 		"--shared=" + strconv.Itoa(cmp.Or(opts.Shared, defaultShared)), "--format=" + image.Format}
 	if !opts.Writable {
 		args = append(args, "--read-only")
@@ -153,7 +152,7 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 	tick := time.NewTicker(2 * time.Millisecond) // it takes about 15 ms
 	defer tick.Stop()
 	for {
-		if _, err := os.Stat(s.folder.file(pidFile)); err == nil {
+		if _, err := os.Stat(s.folder.File(process.PID)); err == nil {
 			return nil
 		}
 		select {
@@ -168,7 +167,7 @@ func (s *Server) start(ctx context.Context, image Image, opts ServeOptions) erro
 }
 
 // Socket is the path of the Unix socket that the server listens on.
-func (s *Server) Socket() string { return s.folder.file(socketFile) }
+func (s *Server) Socket() string { return s.folder.File(process.Socket) }
 
 // URI is the NBD URI of the server's only export.
 func (s *Server) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(s.Socket()) }

@@ -10,7 +10,7 @@ import (
 // Close ends the server: asks it to, which makes it write what it holds, and kills it when it does not. An error says
 // that it ended badly, now or before; a writable image is then not to be trusted.
 func (s *Server) Close() error {
-	defer s.folder.remove()
+	defer s.folder.Remove()
 	if !s.terminate() {
 		s.process.Kill()
 		return fmt.Errorf("stop %s: %w after %v", s.tool, ErrKilled, s.stopTimeout)

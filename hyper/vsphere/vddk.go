@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -77,7 +76,7 @@ func in(dir string) string {
 
 // A VDDK is an nbdkit at work, which offers one disk over NBD: of a snapshot, read-only, or of a machine that is off, to be written.
 type VDDK struct {
-	socket  string
+	folder  process.Folder
 	process *process.Process
 }
 
@@ -98,13 +97,13 @@ func (c *Conn) serveVDDK(ctx context.Context, args []string, o VDDKOptions) (*VD
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoNBDKit, err)
 	}
-	dir, err := os.MkdirTemp("", "vk")
+	folder, err := process.NewFolder()
 	if err != nil {
-		return nil, fmt.Errorf("directory for a socket: %w", err)
+		return nil, err
 	}
-	v := &VDDK{socket: filepath.Join(dir, "s")}
+	v := &VDDK{folder: folder}
 	if err := v.start(ctx, program, args, c.session.password, cmp.Or(o.StartTimeout, dumpTime)); err != nil {
-		os.RemoveAll(dir)
+		folder.Remove()
 		return nil, fmt.Errorf("nbdkit %s: %w", o.plugin(), err)
 	}
 	return v, nil
@@ -134,8 +133,8 @@ func (c *Conn) vddkArguments(machine Ref, file, snapshot string, o VDDKOptions) 
 
 // start runs nbdkit and waits for its pid file, which it writes when it listens.
 func (v *VDDK) start(ctx context.Context, program string, args []string, password string, limit time.Duration) (err error) {
-	pidFile := filepath.Join(filepath.Dir(v.socket), "p")
-	cmd := exec.Command(program, append([]string{"--foreground", "--exit-with-parent", "--unix", v.socket, "--pidfile", pidFile}, args...)...)
+	pidFile := v.folder.File(process.PID)
+	cmd := exec.Command(program, append([]string{"--foreground", "--exit-with-parent", "--unix", v.folder.File(process.Socket), "--pidfile", pidFile}, args...)...)
 	secret, hand, err := os.Pipe()
 	if err != nil {
 		return err
@@ -172,7 +171,9 @@ func (v *VDDK) start(ctx context.Context, program string, args []string, passwor
 }
 
 // URI is the NBD URI of the disk.
-func (v *VDDK) URI() string { return "nbd+unix:///?socket=" + url.QueryEscape(v.socket) }
+func (v *VDDK) URI() string {
+	return "nbd+unix:///?socket=" + url.QueryEscape(v.folder.File(process.Socket))
+}
 
 // saidTime is how long what nbdkit wrote before it answered may be on its way to us.
 const saidTime = 500 * time.Millisecond
@@ -197,7 +198,7 @@ const stopTime = 30 * time.Second
 
 // Close ends nbdkit.
 func (v *VDDK) Close() error {
-	defer os.RemoveAll(filepath.Dir(v.socket))
+	defer v.folder.Remove()
 	v.process.Signal(syscall.SIGTERM)
 	select {
 	case <-v.process.Ended:

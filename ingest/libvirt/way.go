@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"vbfs/hyper/libvirt"
+	"vbfs/hyper/process"
 )
 
 // A way leads to the job's NBD server: its Unix socket, the same one through SSH, or TCP with TLS.
 type way struct {
-	socket string  // here; "" with TLS
-	tunnel *tunnel // behind the socket, with SSH
-	host   string  // HOST:PORT, with TLS
-	dir    string  // of ours, to remove; with TLS it has the certificates as libnbd names them
+	socket string          // here; "" with TLS
+	tunnel *tunnel         // behind the socket, with SSH
+	host   string          // HOST:PORT, with TLS
+	folder *process.Folder // of ours, to remove; with TLS it has the certificates
 }
 
 // firstPort is NBD's; so many from there on are tried, of which another machine's job may have some.
@@ -48,16 +48,16 @@ func (h *hold) newWay() (*way, error) {
 	if h.place.local {
 		return &way{socket: h.place.socket()}, nil
 	}
-	dir, err := os.MkdirTemp("", "vl")
+	folder, err := process.NewFolder()
 	if err != nil {
 		return nil, err
 	}
-	w := &way{dir: dir}
+	w := &way{folder: &folder}
 	if h.port != 0 {
 		w.host = fmt.Sprintf("%s:%d", h.m.conn.Host(), h.port)
-		err = certificates(dir, h.m.conn)
+		err = certificates(folder, h.m.conn)
 	} else {
-		w.socket = filepath.Join(dir, "s")
+		w.socket = folder.File(process.Socket)
 		w.tunnel, err = newTunnel(w.socket, h.m.conn, h.place.socket())
 	}
 	if err != nil {
@@ -67,11 +67,11 @@ func (h *hold) newWay() (*way, error) {
 	return w, nil
 }
 
-// certificates gives those of the connection to libvirt the names that libnbd looks for: libnbd, docs/libnbd.pod, TLS.
-func certificates(dir string, conn *libvirt.Conn) error {
+// certificates gives those of the connection to libvirt the names that libnbd looks for.
+func certificates(to process.Folder, conn *libvirt.Conn) error {
 	ca, cert, key := conn.Certificates()
-	for name, file := range map[string]string{"ca-cert.pem": ca, "client-cert.pem": cert, "client-key.pem": key} {
-		if err := os.Symlink(file, filepath.Join(dir, name)); err != nil {
+	for name, file := range map[string]string{process.CA: ca, process.ClientCert: cert, process.ClientKey: key} {
+		if err := os.Symlink(file, to.File(name)); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func certificates(dir string, conn *libvirt.Conn) error {
 func (w *way) uri(target string) string {
 	u := url.URL{Scheme: "nbd+unix", Path: "/" + target, RawQuery: url.Values{"socket": {w.socket}}.Encode()}
 	if w.host != "" {
-		u = url.URL{Scheme: "nbds", Host: w.host, Path: "/" + target, RawQuery: url.Values{"tls-certificates": {w.dir}}.Encode()}
+		u = url.URL{Scheme: "nbds", Host: w.host, Path: "/" + target, RawQuery: url.Values{"tls-certificates": {w.folder.Path}}.Encode()}
 	}
 	return u.String()
 }
@@ -92,7 +92,7 @@ func (w *way) close() {
 		return
 	}
 	w.tunnel.close()
-	if w.dir != "" {
-		os.RemoveAll(w.dir) // in the directory for temporary files
+	if w.folder != nil {
+		w.folder.Remove()
 	}
 }

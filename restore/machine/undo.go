@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// undoTime bounds how long it takes to take everything back.
-const undoTime = time.Minute
+// undoTime bounds how long it takes to take everything back: a server may have much to do before it comes to us.
+const undoTime = 5 * time.Minute
 
 // An Undo takes back what was made, the last first.
 type Undo struct{ steps []func(context.Context) error }
