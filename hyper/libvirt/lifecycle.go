@@ -27,6 +27,11 @@ func (d *Domain) Undefine(ctx context.Context) error {
 	return d.wrap("undefine", say(ctx, d.conn, func(l *rpc.Libvirt) error { return l.DomainUndefineFlags(d.raw, flags) }))
 }
 
+// Start starts a domain that is shut off.
+func (d *Domain) Start(ctx context.Context) error {
+	return d.wrap("start", say(ctx, d.conn, func(l *rpc.Libvirt) error { return l.DomainCreate(d.raw) }))
+}
+
 // Suspend stops the domain's processors, Resume lets them go on.
 func (d *Domain) Suspend(ctx context.Context) error {
 	return d.wrap("suspend", say(ctx, d.conn, func(l *rpc.Libvirt) error { return l.DomainSuspend(d.raw) }))

@@ -13,8 +13,7 @@ import (
 func (n *newMachine) images(ctx context.Context) (jobs []*job, err error) {
 	defer func() { err = errors.Join(err, closeAll(jobs)) }()
 	for _, d := range n.m.Disks {
-		to := file{format: n.format(d)}
-		to.path = n.storage.path(n.name + "-" + d.Record.Name + "." + to.format)
+		to := n.image(d)
 		target, err := openFile(ctx, d, to, false)
 		if err != nil {
 			return jobs, fmt.Errorf("disk %s: %w", d.Record.Name, err)
@@ -25,6 +24,12 @@ func (n *newMachine) images(ctx context.Context) (jobs []*job, err error) {
 		return jobs, err
 	}
 	return jobs, take(jobs, func(j *job) { n.undo.File(j.to.path) })
+}
+
+// image is where a disk's new image goes.
+func (n *newMachine) image(d machine.Disk) file {
+	f := n.format(d)
+	return file{path: n.storage.path(n.name + "-" + d.Record.Name + "." + f), format: f}
 }
 
 // format of a disk's new image: what was asked for, else its source's, of which raw and qcow2 are what QEMU runs best from.

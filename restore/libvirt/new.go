@@ -38,6 +38,13 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	if err := n.begin(ctx); err != nil {
 		return nil, err
 	}
+	if o.Foresee {
+		r, err := n.foresee()
+		if err != nil {
+			return nil, err
+		}
+		return as.finish(r), nil
+	}
 	defer func() { err = n.undo.Unless(ctx, err) }()
 	jobs, err := n.images(ctx)
 	if err != nil {
@@ -53,6 +60,14 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	r = &machine.Result{Name: n.name, UUID: n.uuid, Notes: append(notes, n.storage.refresh(ctx, conn)...)}
 	for _, j := range jobs {
 		r.Disks = append(r.Disks, j.restored())
+	}
+	if ctx.Err() != nil { // a restore that was called off does not take effect
+		return nil, context.Cause(ctx)
+	}
+	if o.PowerOn {
+		if err := n.start(ctx); err != nil {
+			r.Short = append(r.Short, "it is not powered on: "+err.Error())
+		}
 	}
 	return as.finish(r), nil
 }
@@ -117,23 +132,40 @@ func (n *newMachine) taken(ctx context.Context, nameOrUUID string) (bool, error)
 
 // definition puts the recorded files back, and makes the XML of the machine that has them.
 func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err error) {
-	c := change{name: n.name, uuid: n.uuid, fresh: n.fresh, disks: map[string]file{}, files: map[string]string{}, has: n.has}
-	for _, j := range jobs {
-		c.disks[j.disk.Record.Name] = j.to
-	}
-	for _, p := range n.files() {
+	puts := n.files()
+	for _, p := range puts {
 		if err := putFile(p.path, p.content, false); err != nil {
 			return "", nil, fmt.Errorf("%s: %w", p.kind, err)
 		}
 		n.undo.File(p.path)
-		c.files[p.kind] = p.path
 	}
-	xml, notes, err = adjust(string(n.m.Config(kindDomain)), string(n.m.Config(kindLive)), c)
+	xml, notes, err = n.adjusted(jobs, puts)
 	if err != nil {
 		return "", nil, err
 	}
 	more, err := n.tpm()
 	return xml, append(notes, more...), err
+}
+
+// adjusted is the XML of the machine with these disks and files.
+func (n *newMachine) adjusted(jobs []*job, puts []put) (xml string, notes []string, err error) {
+	c := change{name: n.name, uuid: n.uuid, fresh: n.fresh, disks: map[string]file{}, files: map[string]string{}, has: n.has}
+	for _, j := range jobs {
+		c.disks[j.disk.Record.Name] = j.to
+	}
+	for _, p := range puts {
+		c.files[p.kind] = p.path
+	}
+	return adjust(string(n.m.Config(kindDomain)), string(n.m.Config(kindLive)), c)
+}
+
+// start is after all is done: the machine stays if it does not start.
+func (n *newMachine) start(ctx context.Context) error {
+	d, err := n.conn.Domain(ctx, n.uuid)
+	if err != nil {
+		return err
+	}
+	return d.Start(ctx)
 }
 
 // define is the last that can fail. Whether it took effect is not known when the connection was lost meanwhile.

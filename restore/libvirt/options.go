@@ -16,6 +16,13 @@ type Options struct {
 	// IDs of a new machine.
 	IDs machine.IDs
 
+	// PowerOn starts a new machine in the end.
+	PowerOn bool
+
+	// Foresee makes nothing: the result is what would come of it, as far as that is known before anything is written, and errors are
+	// those that would come by then.
+	Foresee bool
+
 	// Delta writes into the images of an existing machine what differs, in place of making new ones.
 	Delta bool
 

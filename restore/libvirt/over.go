@@ -39,6 +39,9 @@ func Over(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (
 		return nil, err
 	}
 	jobs, err := old.match(ctx)
+	if err == nil && o.Foresee {
+		return as.finish(old.foreseen(jobs)), nil
+	}
 	if err == nil {
 		err = old.disks(ctx, jobs)
 	}

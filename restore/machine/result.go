@@ -2,7 +2,8 @@ package machine
 
 // A Result is what came of a restore.
 type Result struct {
-	Name, UUID string
+	Name, UUID string // of one that is foreseen alone, a new UUID is not known: ""
+	Path       string // in an inventory, as far as there is one and it is known
 	Disks      []Restored
 	Notes      []string // what the user should know, a sentence each
 	Short      []string // what was asked for and did not come about, a sentence each: the restore is done in part

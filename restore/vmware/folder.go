@@ -24,6 +24,22 @@ type folder struct {
 
 // newFolder makes a stage for a folder. It refuses one that is there, unless it may be replaced.
 func newFolder(parent, name string, overwrite bool) (*folder, error) {
+	f, err := findFolder(parent, name, overwrite)
+	if err != nil {
+		return nil, err
+	}
+	if f.stage, err = os.MkdirTemp(parent, ".restoring-*"); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(f.path(), 0o755); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// findFolder looks whether there can be such a folder.
+func findFolder(parent, name string, overwrite bool) (*folder, error) {
 	f := &folder{final: filepath.Join(parent, name)}
 	switch info, err := os.Lstat(f.final); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -38,14 +54,6 @@ func newFolder(parent, name string, overwrite bool) (*folder, error) {
 			return nil, err
 		}
 		f.old = true
-	}
-	var err error
-	if f.stage, err = os.MkdirTemp(parent, ".restoring-*"); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(f.path(), 0o755); err != nil {
-		f.close()
-		return nil, err
 	}
 	return f, nil
 }

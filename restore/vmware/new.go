@@ -46,6 +46,9 @@ func New(ctx context.Context, m machine.Machine, o Options) (r *machine.Result, 
 	if err := n.begin(); err != nil {
 		return nil, err
 	}
+	if o.Foresee {
+		return n.foresee()
+	}
 	if n.folder, err = newFolder(n.o.Dir, n.dir, n.o.Overwrite); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,10 @@ type Options struct {
 	// Overwrite allows to replace the machine's folder.
 	Overwrite bool
 
+	// Foresee makes nothing: the result is what would come of it, as far as that is known before anything is written, and errors are
+	// those that would come by then.
+	Foresee bool
+
 	// Verify reads back what was written and compares, before the folder appears.
 	Verify bool
 

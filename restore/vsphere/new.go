@@ -62,6 +62,9 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	if err := n.settle(ctx); err != nil {
 		return nil, err
 	}
+	if o.Foresee {
+		return n.foreseen(), nil
+	}
 	defer func() { err = n.undo.Unless(ctx, err) }()
 	if err := n.create(ctx); err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	if err := n.finish(ctx); err != nil {
 		return nil, err
 	}
-	r = &machine.Result{Name: n.name, UUID: n.instance, Notes: append(n.notes, n.plan.Notes...), Short: n.short}
+	r = &machine.Result{Name: n.name, UUID: n.instance, Path: n.path + "/" + n.name, Notes: append(n.notes, n.plan.Notes...), Short: n.short}
 	for _, d := range n.disks {
 		r.Disks = append(r.Disks, d.done)
 	}

@@ -46,6 +46,10 @@ type Options struct {
 	// PowerOn starts a new machine in the end.
 	PowerOn bool
 
+	// Foresee makes nothing: the result is what would come of it, as far as that is known before anything is written, and errors are
+	// those that would come by then.
+	Foresee bool
+
 	// Delta reads what an existing machine's disks hold, and writes what differs. It needs the library.
 	Delta bool
 

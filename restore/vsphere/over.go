@@ -37,6 +37,9 @@ func Over(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (
 	if err != nil {
 		return nil, err
 	}
+	if o.Foresee {
+		return old.foreseen(jobs), nil
+	}
 	if err := old.put(ctx, jobs); err != nil {
 		return nil, fmt.Errorf("%s: %w", old.now.Name, err)
 	}
