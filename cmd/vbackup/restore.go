@@ -28,14 +28,18 @@ type restoring struct {
 	format    string
 	overwrite bool
 	verify    bool
+	dryRun    bool
+	list      string // a file
 	machine   machineFlags
 	vmware    vmwareFlags
+
+	where string // FILE:LINE, of a restore that is one of a list
 }
 
 func restoreCommand(app *cli.App) *cobra.Command {
 	r := &restoring{app: app}
 	cmd := &cobra.Command{
-		Use:   "restore POINT[:DISK] TARGET",
+		Use:   "restore POINT[:DISK]|--list FILE TARGET",
 		Short: "Bring a disk of a point back",
 		Long: `Bring a disk back to a TARGET: a file (.raw, .qcow2, .vmdk), a block device, an NBD server (nbd://…), or - for raw
 bytes on standard output. A file appears under its name when it is complete. How a POINT is named, see show.
@@ -53,7 +57,19 @@ empty is the recorded one, by its instance UUID.
 
 With vmware:DIR as TARGET it becomes a folder of VMware's files in DIR, for any host: a .vmx with disks that are thin, flat or
 2gbsparse, or with --format streamOptimized an OVF. The folder appears when it is complete. With --overwrite it replaces one of its
-name, if nothing but the files of a machine that is off is in it.`,
+name, if nothing but the files of a machine that is off is in it.
+
+With --list whole machines come back, each a line of a file, as ghettoVCB's vms_to_restore has it:
+
+  POINT;STORAGE;FORMAT;NAME
+
+What is behind POINT may be missing, and then is what flags say, or the default. POINT may also be a folder or archive of
+ghettoVCB's that was imported, …/web01/web01-2026-11-04_14-23-28. STORAGE is a datastore, also as /vmfs/volumes/DATASTORE; of libvirt: a
+directory or pool; of vmware: the directory, in place of DIR. FORMAT is a name, or ghettoVCB's 1 (zeroedthick), 2 (2gbsparse),
+3 (thin), 4 (eagerzeroedthick). Quotes count for nothing, lines that begin with # neither. The PATH of vsphere:PATH is a folder then;
+with --overwrite, NAME is the machine that is there. A line that fails is named, and does not keep the others from it.
+
+With --dry-run nothing is made: it tells what would be, as far as that can be told before anything is written.`,
 		Example: `vbackup restore -r /srv/backup web01 /tmp/web01.qcow2
 vbackup restore -r /srv/backup db01@2026-11-19:vdb /dev/vg0/restored --overwrite --verify
 vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'
@@ -61,13 +77,27 @@ vbackup restore -r /srv/backup web01@2026-11-19 libvirt: --name web01-old --stor
 vbackup restore -r /srv/backup web01@latest libvirt: --overwrite --delta
 vbackup restore -r /srv/backup web01@latest vsphere:/DC/vm/restored/web01-old --server vcenter --user backup@vsphere.local --network 'VM Network=Test'
 vbackup restore -r /srv/backup web01@latest vsphere: --server vcenter --user backup@vsphere.local --overwrite --delta
-vbackup restore -r /srv/backup web01@latest vmware:/srv/export --format streamOptimized --verify`,
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0], args[1]) },
+vbackup restore -r /srv/backup web01@latest vmware:/srv/export --format streamOptimized --verify
+vbackup restore -r /srv/backup --list vms_to_restore vsphere:/DC/vm/restored --server vcenter --user backup@vsphere.local --dry-run`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if r.list != "" {
+				return cobra.ExactArgs(1)(cmd, args)
+			}
+			return cobra.ExactArgs(2)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			defer r.vmware.server.close()
+			if r.list != "" {
+				return r.all(cmd.Context(), args[0])
+			}
+			return r.run(cmd.Context(), args[0], args[1])
+		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&r.overwrite, "overwrite", false, "replace what the target holds")
 	f.BoolVar(&r.verify, "verify", false, "read the target back and compare")
+	f.BoolVar(&r.dryRun, "dry-run", false, "make nothing, and tell what would be made")
+	f.StringVar(&r.list, "list", "", "restore the machines that `FILE` names, one a line, as ghettoVCB's vms_to_restore: to libvirt:, vsphere:FOLDER or vmware:DIR")
 	f.StringVar(&r.format, "format", "", "of the file: raw, qcow2 or vmdk (default by its name); of VMware's disks: thin, zeroedthick or eagerzeroedthick (default as it was); of its files: thin, flat, 2gbsparse or streamOptimized (default thin)")
 	complete(cmd, "format", append(append([]string{"raw", "qcow2", "vmdk"}, spec.Formats...), vmware.Formats()...)...)
 	r.machine.add(f)
@@ -86,14 +116,8 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 		if err != nil {
 			return err
 		}
-		if to == toLibvirt {
-			return r.libvirt(ctx, repo, p, s.Disk)
-		}
-		if path, ok := strings.CutPrefix(to, toVSphere); ok {
-			return r.vsphere(ctx, repo, p, s.Disk, path)
-		}
-		if dir, ok := strings.CutPrefix(to, toFolder); ok {
-			return r.folder(ctx, repo, p, s.Disk, dir)
+		if forMachines(to) {
+			return r.machineTo(ctx, repo, p, s.Disk, to)
 		}
 		if s.Disk, err = onlyDisk(p, s); err != nil {
 			return err
@@ -106,6 +130,22 @@ func (r *restoring) run(ctx context.Context, point, to string) error {
 	})
 }
 
+// forMachines tells whether a target is of whole machines.
+func forMachines(to string) bool {
+	return to == toLibvirt || strings.HasPrefix(to, toVSphere) || strings.HasPrefix(to, toFolder)
+}
+
+// machineTo restores a machine, or one disk of it.
+func (r *restoring) machineTo(ctx context.Context, repo *index.Repository, p *format.Manifest, disk, to string) error {
+	if path, ok := strings.CutPrefix(to, toVSphere); ok {
+		return r.vsphere(ctx, repo, p, disk, path)
+	}
+	if dir, ok := strings.CutPrefix(to, toFolder); ok {
+		return r.folder(ctx, repo, p, disk, dir)
+	}
+	return r.libvirt(ctx, repo, p, disk)
+}
+
 // check refuses what cannot be, before the repository is opened.
 func (r *restoring) check(to string) error {
 	if strings.HasPrefix(to, toVSphere) {
@@ -115,13 +155,19 @@ func (r *restoring) check(to string) error {
 		return r.checkFolder(dir)
 	}
 	if r.vmware.said() {
-		return cli.Usage("--server, --user, --thumbprint, --cacert, --insecure, --cluster, --host, --pool, --network, --power-on, --transport and --vddk-… are for the target vsphere: alone")
+		return cli.Usage("--server, --user, --thumbprint, --cacert, --insecure, --cluster, --host, --pool, --network, --transport and --vddk-… are for the target vsphere: alone")
 	}
 	if r.format != "" && !slices.Contains([]string{"raw", "qcow2", "vmdk"}, r.format) {
 		return cli.Usage("--format %q is none of raw, qcow2 and vmdk", r.format)
 	}
-	if err := r.machine.check(to, r.format, r.overwrite); err != nil || to != "-" {
+	if err := r.machine.check(to, r.format, r.overwrite); err != nil {
 		return err
+	}
+	if r.dryRun && (to == "-" || strings.Contains(to, "://")) {
+		return cli.Usage("--dry-run is for files, libvirt:, vsphere: and vmware:")
+	}
+	if to != "-" {
+		return nil
 	}
 	switch {
 	case r.app.Flags.JSON:
@@ -156,6 +202,9 @@ func (r *restoring) disk(ctx context.Context, p *format.Manifest, img *index.Ima
 	amount, err := restore.Survey(ctx, img)
 	if err != nil {
 		return err
+	}
+	if r.dryRun {
+		return r.foretellFile(p, img, to, amount)
 	}
 	start := time.Now()
 	var progress restore.Progress

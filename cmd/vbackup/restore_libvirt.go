@@ -33,7 +33,7 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 	defer conn.Close()
 	o := libvirt.Options{
 		Name: r.machine.name, Storage: strings.Join(r.machine.storage, ""), Format: r.format, IDs: r.machine.ids(), Delta: r.machine.delta,
-		Verify: r.verify, Progress: new(vm.Progress),
+		PowerOn: r.machine.powerOn, Foresee: r.dryRun, Verify: r.verify, Progress: new(vm.Progress),
 	}
 	bring := libvirt.New
 	if r.overwrite {
@@ -48,11 +48,14 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 	if err != nil {
 		return machineWayOut(fmt.Errorf("restore %s@%s to libvirt: %w", p.MachineName, p.Name, err))
 	}
-	said := fmt.Sprintf("the domain %s (%s), which is shut off", made.Name, made.UUID)
+	said := "the domain " + named(made)
+	if !r.machine.powerOn || made.Short != nil {
+		said += ", which is shut off"
+	}
 	if err := r.machineSummary(p, made, said, restoredLine{Domain: made.Name}, time.Since(start)); err != nil {
 		return err
 	}
-	return r.missing(ctx, p, disk)
+	return r.short(ctx, made, r.missing(ctx, p, disk))
 }
 
 // machineOf opens the images of a point, or one of them.
@@ -99,7 +102,7 @@ func (r *restoring) missing(ctx context.Context, p *format.Manifest, disk string
 	}
 	for i := range p.Disks {
 		if d := &p.Disks[i]; d.State == format.DiskFailed {
-			r.app.Tell(ctx, fmt.Errorf("disk %s is not restored: the point does not have it: %s", d.Name, d.Reason))
+			r.app.Tell(ctx, r.at(fmt.Errorf("disk %s is not restored: the point does not have it: %s", d.Name, d.Reason)))
 		}
 	}
 	return cli.Told(cli.Partly)
@@ -107,6 +110,9 @@ func (r *restoring) missing(ctx context.Context, p *format.Manifest, disk string
 
 // machineSummary tells what was restored; line says, for scripts, what of the machine.
 func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, said string, line restoredLine, took time.Duration) error {
+	if line.List = r.where; r.dryRun {
+		return r.foretell(p, made, said, line)
+	}
 	for _, n := range made.Notes {
 		r.app.Warn("%s: %s", made.Name, n)
 	}
@@ -126,11 +132,13 @@ func (r *restoring) machineSummary(p *format.Manifest, made *vm.Result, said str
 
 // A restoredLine is the summary of a restored machine.
 type restoredLine struct {
-	Type     string         `json:"type"`
+	Type     string         `json:"type"`           // summary, or of a list restored
+	List     string         `json:"list,omitempty"` // FILE:LINE
 	Point    string         `json:"point"`
 	Domain   string         `json:"domain,omitempty"`  // of libvirt
 	Machine  string         `json:"machine,omitempty"` // of others
 	Folder   string         `json:"folder,omitempty"`  // of VMware's files
+	Path     string         `json:"path,omitempty"`    // in VMware's inventory
 	UUID     string         `json:"uuid"`
 	Disks    []restoredDisk `json:"disks"`
 	Verified bool           `json:"verified"`
@@ -150,7 +158,10 @@ type restoredDisk struct {
 }
 
 func (l restoredLine) of(p *format.Manifest, made *vm.Result, verified bool, took time.Duration) restoredLine {
-	l.Type, l.Point, l.UUID, l.Verified = "summary", p.Point.String(), made.UUID, verified
+	if l.Type = "summary"; l.List != "" {
+		l.Type = "restored"
+	}
+	l.Point, l.UUID, l.Verified = p.Point.String(), made.UUID, verified
 	l.Seconds, l.Warnings, l.Short = took.Seconds(), made.Notes, made.Short
 	for _, d := range made.Disks {
 		l.Disks = append(l.Disks, restoredDisk{d.Name, d.Path, d.Format, d.How, d.Size, d.Data, d.Written})

@@ -21,6 +21,7 @@ type machineFlags struct {
 	delta   bool
 	keepIDs bool
 	newIDs  bool
+	powerOn bool
 }
 
 func (m *machineFlags) add(f *pflag.FlagSet) {
@@ -30,18 +31,19 @@ func (m *machineFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&m.delta, "delta", false, "with --overwrite: write what differs, into the images or disks as they are")
 	f.BoolVar(&m.keepIDs, "keep-ids", false, "keep the machine's UUID and network addresses under another name, too")
 	f.BoolVar(&m.newIDs, "new-ids", false, "give the machine a new UUID and new network addresses in any case")
+	f.BoolVar(&m.powerOn, "power-on", false, "start the new machine of libvirt's or VMware's in the end")
 }
 
 // said tells whether any of them was given.
 func (m *machineFlags) said() bool {
-	return m.connect != "" || m.name != "" || m.storage != nil || m.delta || m.keepIDs || m.newIDs
+	return m.connect != "" || m.name != "" || m.storage != nil || m.delta || m.keepIDs || m.newIDs || m.powerOn
 }
 
 // check refuses what does not go together.
 func (m *machineFlags) check(to, format string, overwrite bool) error {
 	if !strings.HasPrefix(to, toLibvirt) {
 		if m.said() {
-			return cli.Usage("--connect, --name, --storage, --delta, --keep-ids and --new-ids are for the targets libvirt: and vsphere:, some for vmware:")
+			return cli.Usage("--connect, --name, --storage, --delta, --keep-ids, --new-ids and --power-on are for the targets libvirt: and vsphere:, some for vmware:")
 		}
 		return nil
 	}
@@ -54,8 +56,8 @@ func (m *machineFlags) check(to, format string, overwrite bool) error {
 		return cli.Usage("--keep-ids and --new-ids are each other's opposite")
 	case m.delta && !overwrite:
 		return cli.Usage("--delta writes into a machine that is there: say --overwrite with it")
-	case overwrite && (m.storage != nil || format != "" || m.keepIDs || m.newIDs):
-		return cli.Usage("with --overwrite the machine stays where and what it is: leave --storage, --format, --keep-ids and --new-ids out")
+	case overwrite && (m.storage != nil || format != "" || m.keepIDs || m.newIDs || m.powerOn):
+		return cli.Usage("with --overwrite the machine stays where and what it is: leave --storage, --format, --keep-ids, --new-ids and --power-on out")
 	case !overwrite && m.storage == nil:
 		return cli.Usage("a new machine's images need a place: name a directory or a storage pool with --storage; or --overwrite the machine that is there")
 	case format != "" && !slices.Contains([]string{"raw", "qcow2"}, format):

@@ -28,8 +28,8 @@ func (r *restoring) checkFolder(dir string) error {
 	switch {
 	case dir == "":
 		return cli.Usage("name the directory that the machine's folder is to be made in, as in vmware:/srv/vmware")
-	case r.vmware.said() || m.connect != "" || m.storage != nil || m.delta:
-		return cli.Usage("a folder of VMware's files is written without a server: beside it go --format, --name, --keep-ids, --new-ids, --overwrite and --verify")
+	case r.vmware.said() || m.connect != "" || m.storage != nil || m.delta || m.powerOn:
+		return cli.Usage("a folder of VMware's files is written without a server: beside it go --format, --name, --keep-ids, --new-ids, --overwrite, --verify and --dry-run")
 	case m.keepIDs && m.newIDs:
 		return cli.Usage("--keep-ids and --new-ids are each other's opposite")
 	case r.format != "" && !slices.Contains(vmware.Formats(), r.format):
@@ -49,7 +49,7 @@ func (r *restoring) folder(ctx context.Context, repo *index.Repository, p *forma
 		return err
 	}
 	o := vmware.Options{
-		Dir: dir, Name: r.machine.name, Format: r.format, IDs: r.machine.ids(), Overwrite: r.overwrite, Verify: r.verify, Progress: new(vm.Progress),
+		Dir: dir, Name: r.machine.name, Format: r.format, IDs: r.machine.ids(), Overwrite: r.overwrite, Verify: r.verify, Foresee: r.dryRun, Progress: new(vm.Progress),
 	}
 	start := time.Now()
 	var made *vm.Result

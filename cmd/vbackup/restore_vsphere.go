@@ -28,7 +28,6 @@ type vmwareFlags struct {
 	server              vsphereServer
 	cluster, host, pool string
 	networks            []string // OLD=NEW
-	powerOn             bool
 	transport           string
 	vddk                hyper.VDDKOptions
 }
@@ -39,7 +38,6 @@ func (v *vmwareFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&v.host, "host", "", "`NAME` of the host that is to have it (default as it was, else any that can)")
 	f.StringVar(&v.pool, "pool", "", "`NAME` or path of its resource pool (default as it was)")
 	f.StringArrayVar(&v.networks, "network", nil, "`OLD=NEW`: its cards in the network OLD come into NEW; OLD may be a card's label, as 'Network adapter 1'")
-	f.BoolVar(&v.powerOn, "power-on", false, "start the new machine of VMware's in the end")
 	f.StringVar(&v.transport, "transport", "", "write VMware's disks by vddk or nfc (default the first of them that is there)")
 	f.StringVar(&v.vddk.LibDir, "vddk-libdir", "", "VMware's library VDDK is in this `DIR`")
 	f.StringVar(&v.vddk.Plugin, "vddk-plugin", "", "nbdkit's plugin for it, a `NAME` or a path (default vddk)")
@@ -52,7 +50,7 @@ func (v *vmwareFlags) said() bool {
 
 // places tells whether a new machine was spoken of.
 func (v *vmwareFlags) places() bool {
-	return v.cluster+v.host+v.pool != "" || v.networks != nil || v.powerOn
+	return v.cluster+v.host+v.pool != "" || v.networks != nil
 }
 
 // checkVSphere refuses what does not go together.
@@ -67,7 +65,7 @@ func (r *restoring) checkVSphere() error {
 		return cli.Usage("--delta writes into a machine that is there: say --overwrite with it")
 	case r.overwrite && m.name != "":
 		return cli.Usage("the machine to be restored over is named by the target: vsphere:%s", m.name)
-	case r.overwrite && (m.storage != nil || r.format != "" || m.keepIDs || m.newIDs || v.places()):
+	case r.overwrite && (m.storage != nil || r.format != "" || m.keepIDs || m.newIDs || m.powerOn || v.places()):
 		return cli.Usage("with --overwrite the machine stays where and what it is: leave --storage, --format, --keep-ids, --new-ids, --cluster, --host, --pool, --network and --power-on out")
 	case r.format != "" && !slices.Contains(spec.Formats, r.format):
 		return cli.Usage("disks of VMware's are %s, not %s", strings.Join(spec.Formats, ", "), r.format)
@@ -84,8 +82,8 @@ func (r *restoring) checkVSphere() error {
 func (r *restoring) toVMware(path string) (o vsphere.Options, err error) {
 	m, v := &r.machine, &r.vmware
 	o = vsphere.Options{
-		Path: path, Name: m.name, Cluster: v.cluster, Host: v.host, Pool: v.pool, Format: r.format, IDs: m.ids(), PowerOn: v.powerOn,
-		Delta: m.delta, Verify: r.verify, Transport: v.transport, VDDK: v.vddk, Stores: map[string]string{}, Networks: map[string]string{},
+		Path: path, Name: m.name, Cluster: v.cluster, Host: v.host, Pool: v.pool, Format: r.format, IDs: m.ids(), PowerOn: m.powerOn,
+		Delta: m.delta, Verify: r.verify, Foresee: r.dryRun, Transport: v.transport, VDDK: v.vddk, Stores: map[string]string{}, Networks: map[string]string{},
 		Progress: new(vm.Progress),
 	}
 	for _, s := range m.storage {
@@ -124,7 +122,6 @@ func (r *restoring) vsphere(ctx context.Context, repo *index.Repository, p *form
 	if err != nil {
 		return wayIn(err)
 	}
-	defer r.vmware.server.close()
 	o, err := r.toVMware(path)
 	if err != nil {
 		return err
@@ -142,8 +139,8 @@ func (r *restoring) vsphere(ctx context.Context, repo *index.Repository, p *form
 	if err != nil {
 		return vsphereWayOut(fmt.Errorf("restore %s@%s to vSphere: %w", p.MachineName, p.Name, err))
 	}
-	said := fmt.Sprintf("the machine %s (%s) of %s", made.Name, made.UUID, conn.Host())
-	if err := r.machineSummary(p, made, said, restoredLine{Machine: made.Name}, time.Since(start)); err != nil {
+	said := fmt.Sprintf("the machine %s of %s", named(made), conn.Host())
+	if err := r.machineSummary(p, made, said, restoredLine{Machine: made.Name, Path: made.Path}, time.Since(start)); err != nil {
 		return err
 	}
 	return r.short(ctx, made, r.missing(ctx, p, disk))
@@ -152,7 +149,7 @@ func (r *restoring) vsphere(ctx context.Context, repo *index.Repository, p *form
 // short tells of what was asked for and did not come about.
 func (r *restoring) short(ctx context.Context, made *vm.Result, err error) error {
 	for _, s := range made.Short {
-		r.app.Tell(ctx, fmt.Errorf("%s: %s", made.Name, s))
+		r.app.Tell(ctx, r.at(fmt.Errorf("%s: %s", made.Name, s)))
 	}
 	if err == nil && made.Short != nil {
 		return cli.Told(cli.Partly)

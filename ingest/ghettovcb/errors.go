@@ -24,4 +24,7 @@ var (
 
 	// ErrNoBackup: a directory holds no backup of ghettoVCB.
 	ErrNoBackup = errors.New("no backup of ghettoVCB")
+
+	// ErrNoInstant: a folder's name does not tell of when it is.
+	ErrNoInstant = errors.New("folder whose name has no date and time")
 )

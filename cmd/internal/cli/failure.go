@@ -89,10 +89,13 @@ func (a *App) fail(ctx context.Context, cmd *cobra.Command, err error) int {
 	return f.Code
 }
 
-// Tell reports what failed while the command goes on, and gives the exit code it would have.
+// Tell reports what failed while the command goes on, unless it was told, and gives the exit code it would have.
 func (a *App) Tell(ctx context.Context, err error) int {
 	f := a.failure(ctx, nil, err)
-	a.tell(f)
+	var told toldError
+	if !errors.As(err, &told) {
+		a.tell(f)
+	}
 	return f.Code
 }
 
