@@ -161,10 +161,16 @@ func (m *Machine) sink(key int32, d *disk, upper *layer) error {
 	if err := upper.sink(d.size); err != nil {
 		return err
 	}
-	for l := d.now; l != nil; l = l.parent {
-		if l.parent == upper {
-			l.parent = upper.parent
+	relink := func(l *layer) {
+		for ; l != nil; l = l.parent {
+			if l.parent == upper {
+				l.parent = upper.parent
+			}
 		}
+	}
+	relink(d.now)
+	for _, s := range m.shots { // which may stand beside the machine's chain, after a revert
+		relink(s.layers[key])
 	}
 	if d.now == upper {
 		d.now = upper.parent
