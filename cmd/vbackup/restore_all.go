@@ -38,7 +38,7 @@ func (r *restoring) all(ctx context.Context, to string) error {
 			one.where = l.where
 			machine, err := one.line(ctx, repo, l, to, t)
 			if ctx.Err() != nil {
-				return err
+				return ctx.Err() // also when this one was done by then: others are not
 			}
 			code := cli.Done
 			if err != nil {

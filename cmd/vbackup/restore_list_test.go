@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"vbfs/cmd/internal/clitest"
 	"vbfs/ingest/ghettovcb/handmade"
@@ -53,23 +56,24 @@ func TestRestoreList(t *testing.T) {
 		`web01:scsi0-0;fast;3;x`,
 		`web01;fast;3;x;more`,
 		`web01;gone;3;x`,
+		`old@2026-11-03`,
 	)
-	args := l.to("restore", "--list", file, "vsphere:/DC0/vm/back/again", "--cluster", "DC0_C0")
+	args := l.to("restore", "--list", file, "vsphere:/DC0/vm/back/again", "--cluster", "DC0_C0", "--storage", "slow disks 7%", "--format", "zeroedthick")
 	fails := map[int]string{
 		6: "no such point", 7: "was imported from", 8: "no date and time", 9: "not 2gbsparse", 10: "datastore alone",
 		11: "web 02 is restored by " + file + ":5 already", 12: "one disk", 13: "POINT;STORAGE;FORMAT;NAME", 14: "there is no datastore gone",
 	}
 	dry := l.Run("vbackup", append(args, "--dry-run")...)
-	if dry.Code != 3 || strings.Count(dry.Out, "would be restored to") != 3 || l.h.Counts().Calls["CreateVM_Task"] != 0 || l.h.Counts().Calls["CreateFolder"] != 0 {
+	if dry.Code != 3 || strings.Count(dry.Out, "would be restored to") != 4 || l.h.Counts().Calls["CreateVM_Task"] != 0 || l.h.Counts().Calls["CreateFolder"] != 0 {
 		t.Errorf("exit code %d: %s%s", dry.Code, dry.Out, dry.Err)
 	}
-	for _, says := range []string{file + ":3: old@2026-11-02T20-03-27Z: would be restored to the machine old-2", "/DC0/vm/back/again/old-2", "[slow disks 7%], thin", "[fast], eagerzeroedthick"} {
+	for _, says := range []string{file + ":3: old@2026-11-02T20-03-27Z: would be restored to the machine old-2", "/DC0/vm/back/again/old-2", "/DC0/vm/back/again/old: ", "[fast], zeroedthick", "[slow disks 7%], zeroedthick", "[slow disks 7%], thin", "[fast], eagerzeroedthick"} {
 		if !strings.Contains(dry.Out, says) {
 			t.Errorf("no %q in %s", says, dry.Out)
 		}
 	}
 	r := l.Run("vbackup", args...)
-	if r.Code != 3 || !strings.Contains(r.Err, "restored 3 machines, 0 in part, 9 failed") {
+	if r.Code != 3 || !strings.Contains(r.Err, "restored 4 machines, 0 in part, 9 failed") {
 		t.Errorf("exit code %d: %s", r.Code, r.Err)
 	}
 	for n, why := range fails {
@@ -82,7 +86,7 @@ func TestRestoreList(t *testing.T) {
 	for name, c := range map[string]struct {
 		data []byte
 		at   string
-	}{"old-2": {want[2], "[fast]"}, "old 1": {want[1], "[slow disks 7%]"}, "web 02": {content, "[fast]"}} {
+	}{"old-2": {want[2], "[fast]"}, "old 1": {want[1], "[slow disks 7%]"}, "web 02": {content, "[fast]"}, "old": {want[3], "[slow disks 7%]"}} {
 		m := l.h.Machine(name)
 		if got := m.Content("scsi0-0"); m.Path() != "/DC0/vm/back/again/"+name || !bytes.Equal(got[:len(c.data)], c.data) || !strings.HasPrefix(m.Files()[0], c.at) {
 			t.Errorf("%s is at %s, in %v", name, m.Path(), m.Files())
@@ -209,6 +213,7 @@ func TestRestoreListLibvirt(t *testing.T) {
 	}
 	l.Tool("qemu-img", "compare", "-f", "raw", "-F", "qcow2", "-U", filepath.Join(storage, "web 02-vda.raw"), h.Dir+"/images/web01-vda.qcow2")
 	image := filepath.Join(h.Dir, "images/loud-vda.qcow2")
+	l.Tool("qemu-io", "-c", "write -P 9 0 64k", image)
 	was := l.Bytes(image)
 	r = l.OK("vbackup", at("loud", "libvirt:", "--overwrite", "--dry-run")...)
 	if !bytes.Equal(l.Bytes(image), was) || !strings.Contains(r.Out, "would be replaced: "+image) {
@@ -249,5 +254,27 @@ func TestRestoreDryRunFile(t *testing.T) {
 	r := l.OK("vbackup", "restore", "web01", to, "--dry-run", "--overwrite", "--json")
 	if lines := l.Lines(r.Out); len(lines) != 2 || lines[0]["type"] != "plan" || lines[0]["data_bytes"] != 786432.0 || lines[1]["planned"] != 1.0 || !bytes.Equal(l.Bytes(to), was) {
 		t.Error(r.Out)
+	}
+}
+
+// An interrupted list leaves nothing of the machine that it was at, and begins with no other.
+func TestRestoreListInterrupted(t *testing.T) {
+	t.Parallel()
+	l := newVSphereRestore(t, 1<<20, []byte("bytes"))
+	l.h.Slow("ReconfigVM_Task", 200*time.Millisecond)
+	cmd := l.Command("vbackup", l.to("restore", "--list", listOf(l.Lab, "web01;;;a", "web01;;;b"), "vsphere:")...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	made := func() int { return l.h.Counts().Calls["CreateVM_Task"] }
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && made() == 0; {
+		time.Sleep(time.Millisecond)
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || made() != 1 {
+		t.Errorf("interrupted: %v, %d were begun", cmd.ProcessState, made())
+	}
+	if _, err := l.h.Finder().VirtualMachine(context.Background(), "/DC0/vm/web/a"); err == nil {
+		t.Error("the machine is left")
 	}
 }
