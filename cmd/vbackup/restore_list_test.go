@@ -263,6 +263,8 @@ func TestRestoreListInterrupted(t *testing.T) {
 	l := newVSphereRestore(t, 1<<20, []byte("bytes"))
 	l.h.Slow("ReconfigVM_Task", 200*time.Millisecond)
 	cmd := l.Command("vbackup", l.to("restore", "--list", listOf(l.Lab, "web01;;;a", "web01;;;b"), "vsphere:")...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -271,10 +273,34 @@ func TestRestoreListInterrupted(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	cmd.Process.Signal(syscall.SIGINT)
-	if cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || made() != 1 {
-		t.Errorf("interrupted: %v, %d were begun", cmd.ProcessState, made())
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || made() != 1 || strings.Count(said.String(), "interrupted") != 1 {
+		t.Errorf("%v, %d were begun: %s", cmd.ProcessState, made(), said.String())
 	}
 	if _, err := l.h.Finder().VirtualMachine(context.Background(), "/DC0/vm/web/a"); err == nil {
 		t.Error("the machine is left")
+	}
+}
+
+// A dry run tells what a folder's machine would lose, as the restore does.
+func TestRestoreDryRunTellsLosses(t *testing.T) {
+	t.Parallel()
+	l := clitest.NewPlain(t)
+	folder, _ := stamped(l.Path("volume"), "old", 1)
+	handmade.Machine{Name: "old", Disks: []handmade.Disk{{Data: noise(1<<20, 1)}, {Data: noise(1<<20, 2)}}}.Write(t, folder)
+	left, _ := filepath.Glob(folder + "/old_1*")
+	for _, file := range left {
+		os.Remove(file)
+	}
+	l.OK("vbackup", "import", "ghettovcb", l.Path("volume"), "--include-incomplete")
+	for _, kind := range []string{"thin", "streamOptimized"} {
+		args := []string{"restore", "old", "vmware:" + l.Dir, "--format", kind, "--name", kind, "--json"}
+		plan := l.Lines(l.OK("vbackup", append(args, "--dry-run")...).Out)[0]
+		if _, err := os.Stat(l.Path(kind)); err == nil {
+			t.Error("it is there")
+		}
+		made := summary(t, l, l.OK("vbackup", args...))
+		if plan["warnings"] == nil || fmt.Sprint(plan["warnings"]) != fmt.Sprint(made["warnings"]) || plan["uuid"] == "" && made["uuid"] != "" || plan["folder"] != l.Path(kind) {
+			t.Errorf("%v\n%v", plan, made)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // A folder is one that is being made.
 type folder struct {
-	stage string // DIR/.restoring-123
+	stage string // DIR/.restoring-123; "" is: none is made
 	final string
 	old   bool // something is there that commit replaces
 }
@@ -87,8 +87,11 @@ func replaceable(dir string) error {
 // path is where the files are made.
 func (f *folder) path() string { return filepath.Join(f.stage, filepath.Base(f.final)) }
 
-// write makes a file.
+// write makes a file, unless the folder is one that is foreseen alone.
 func (f *folder) write(name string, b []byte) error {
+	if f.stage == "" {
+		return nil
+	}
 	w, err := os.OpenFile(filepath.Join(f.path(), name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
