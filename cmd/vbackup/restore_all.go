@@ -76,7 +76,10 @@ func (r *restoring) line(ctx context.Context, repo *index.Repository, l restoreL
 		return "", err
 	}
 	name := cmp.Or(l.name, p.MachineName)
-	machine = to + "\x00" + name
+	machine = name
+	if strings.HasPrefix(to, toFolder) {
+		machine = to + "/" + name
+	}
 	if by := t.by[machine]; by != "" {
 		return "", cli.Usage("%s is restored by %s already", name, by)
 	}

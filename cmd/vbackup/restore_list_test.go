@@ -103,7 +103,7 @@ func TestRestoreListOver(t *testing.T) {
 	l := newVSphereRestore(t, 2<<20, noise(1<<20, 3))
 	want := l.m.Frozen("scsi0-0")
 	l.m.Write("scsi0-0", 0, []byte("written since"))
-	file := listOf(l.Lab, "web01", "web01@latest", "web01;;;none", "web01;fast")
+	file := listOf(l.Lab, "web01", "web01;;;web01", "web01;;;none", "web01;fast")
 	args := l.to("restore", "--list", file, "vsphere:", "--overwrite", "--delta", "--json")
 	written := l.m.Content("scsi0-0")
 	for _, dry := range []bool{true, false} {

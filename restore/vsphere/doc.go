@@ -19,6 +19,7 @@
 //
 // # Invariants
 //
+//   - What is to be foreseen alone goes the same way up to where something would be made, and ends there.
 //   - New never touches what was there before, and leaves nothing when it fails, or is interrupted: folders, the machine, disks that no
 //     machine has yet. What was asked of the server is waited for, so that it is known what there is to be removed.
 //   - What is not where it was is named by the user, or is the only one of its kind; a card on a network that nobody named is not
