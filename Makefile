@@ -60,7 +60,7 @@ man: build ## write man pages to bin/man
 	mkdir -p bin/man
 	bin/vbackup man bin/man
 	bin/vbfs man bin/man
-	@for page in docs/coming-from-*.md docs/vsphere-privileges.md; do name=vbackup-$$(basename $$page .md); \
+	@for page in docs/coming-from-*.md docs/policy.md docs/vsphere-privileges.md; do name=vbackup-$$(basename $$page .md); \
 		sed "1s/^# \(.*\)/# $$name 7\n\n# NAME\n$$name - \1\n\n# DESCRIPTION/" $$page | \
 		go run github.com/cpuguy83/go-md2man/v2 -out bin/man/$$name.7 || exit 1; done
 
