@@ -28,6 +28,7 @@ var rules = []struct {
 	{"index/imagemap", []string{"index/block", "index/format", "index/lru"}, "maps load nodes through a seam"},
 	{"index/retention", nil, "rules are arithmetic"},
 	{"index/report", []string{"index/format"}, "a point as people and scripts read it"},
+	{"index/indextest", []string{"index", "index/object"}, "tests stand on the store"},
 	{"index", []string{"index/..."}, "the store is made of its parts"},
 	{"guest/...", nil, "readers of guest disks take an io.ReaderAt"},
 	{"hyper/process", nil, "children of this process, whatever they are"},

@@ -15,6 +15,7 @@ import (
 	"vbfs/index"
 	"vbfs/index/block"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -92,7 +93,7 @@ func (c *counting) ReadAt(p []byte, off int64) (int, error) {
 // begun gives a repository that has the disks as they were.
 func begun(t *testing.T, o *ingest.Options, disks ...*tracker) *index.Repository {
 	t.Helper()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	o.Machine = "m"
 	for _, d := range disks {
 		o.Disks = append(o.Disks, d.full())

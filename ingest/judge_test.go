@@ -8,13 +8,14 @@ import (
 
 	"vbfs/index/block"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
 // What was accepted is a measure of what comes after it.
 func TestAcceptedAnomalies(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	rng := rand.NewChaCha8([32]byte{1})
 	data := bytes.Repeat([]byte("a line of text\n"), 24<<20/15)
 	night := func(n int) *format.Manifest {
@@ -52,7 +53,7 @@ func TestAcceptedAnomalies(t *testing.T) {
 // A point of the past that comes in late is no outlier among those that came after it.
 func TestPastIsNotJudged(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	rng := rand.NewChaCha8([32]byte{2})
 	data := bytes.Repeat([]byte("a line of text\n"), 24<<20/15)
 	start := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)

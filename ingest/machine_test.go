@@ -12,6 +12,7 @@ import (
 
 	"vbfs/index"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -100,7 +101,7 @@ func shoot(t *testing.T, repo *index.Repository, h *host, level string) (*format
 // upon is what the machine was asked for, and never the point in between.
 func TestMachineLevels(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	h := &host{data: bytes.Repeat([]byte{1}, 1<<20), at: time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)}
 	history := map[string][]byte{}
 	var names []string
@@ -153,7 +154,7 @@ func TestMachineLevels(t *testing.T) {
 // Whatever happens, the machine is let go, once, and knows that no point came of it.
 func TestMachineIsLetGo(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	h := &host{data: bytes.Repeat([]byte{1}, 1<<20), hidden: errors.New("x")}
 	if _, err := shoot(t, repo, h, "full"); err == nil || !slices.Equal(h.log, []string{"take", "close", "release", "dropped"}) {
 		t.Errorf("%v, %q", err, h.log)
@@ -188,7 +189,7 @@ func TestMachineIsLetGo(t *testing.T) {
 // Disks are read at once: each waits for the other here.
 func TestDisksAtOnce(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	var both sync.WaitGroup
 	both.Add(2)
 	var disks []ingest.Disk

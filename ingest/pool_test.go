@@ -12,6 +12,7 @@ import (
 	"vbfs/index"
 	"vbfs/index/block"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -33,7 +34,7 @@ func (w watched) ReadAt(p []byte, off int64) (int, error) {
 // Runs of several machines go on side by side in one repository, take no more turns than there are, and each point is its machine's.
 func TestRunsTogether(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	const machines, turns, rounds = 5, 3, 3
 	pool := ingest.NewPool(turns, 0, machines)
 	var now, most atomic.Int32

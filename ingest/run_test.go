@@ -14,7 +14,7 @@ import (
 	"vbfs/index"
 	"vbfs/index/block"
 	"vbfs/index/format"
-	"vbfs/index/object"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -67,24 +67,6 @@ func disk(name string, src *memory) ingest.Disk {
 	return ingest.Disk{Name: name, Open: func(context.Context, bool) (ingest.Source, error) { return src, nil }}
 }
 
-func repository(t *testing.T) *index.Repository {
-	t.Helper()
-	store, err := object.OpenLocal(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	if err := index.Init(t.Context(), store, index.InitOptions{NoEncryption: true}); err != nil {
-		t.Fatal(err)
-	}
-	repo, err := index.Open(t.Context(), store, index.OpenOptions{Table: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	return repo
-}
-
 func content(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
@@ -116,7 +98,7 @@ func holds(t *testing.T, repo *index.Repository, m *format.Manifest, name string
 // What changed and is zero now becomes zero, exactly, and what is not reported stays.
 func TestChangesReplaceExactly(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	data := content(1, 20*block.Size+100)
 	o := ingest.Options{Machine: "m", Disks: []ingest.Disk{disk("vda", whole(data))}, Workers: 3}
 	first, err := ingest.Run(t.Context(), repo, o)
@@ -167,7 +149,7 @@ func TestInDoubtEverythingIsRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			repo := repository(t)
+			repo := indextest.Plain(t)
 			o := ingest.Options{Machine: "m", Disks: []ingest.Disk{disk("vda", whole(data))}}
 			if _, err := ingest.Run(t.Context(), repo, o); err != nil {
 				t.Fatal(err)
@@ -203,7 +185,7 @@ func TestFailingSources(t *testing.T) {
 	for name, src := range bad {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			repo := repository(t)
+			repo := indextest.Plain(t)
 			o := ingest.Options{Machine: "m", Disks: []ingest.Disk{disk("vda", src)}}
 			if m, err := ingest.Run(t.Context(), repo, o); m != nil || !errors.Is(err, ingest.ErrSource) {
 				t.Fatalf("alone: %v, %v", m, err)
@@ -237,7 +219,7 @@ func nothingLeft(t *testing.T, repo *index.Repository, points int) {
 
 func TestCancelledRunLeavesNothing(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	data := content(3, 40*block.Size)
 	ctx, cancel := context.WithCancel(t.Context())
 	o := ingest.Options{Machine: "m", Rate: 4 * block.Size, Disks: []ingest.Disk{disk("vda", whole(data))}}
@@ -250,7 +232,7 @@ func TestCancelledRunLeavesNothing(t *testing.T) {
 
 func TestRateIsKept(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	data := content(3, 64*block.Size)
 	o := ingest.Options{Machine: "m", Rate: 64 * block.Size, Disks: []ingest.Disk{disk("vda", whole(data))}}
 	start := time.Now()
@@ -265,7 +247,7 @@ func TestRateIsKept(t *testing.T) {
 // A disk that is left out is on record, and read in full the next time: the point before does not have it.
 func TestSkippedDisks(t *testing.T) {
 	t.Parallel()
-	repo := repository(t)
+	repo := indextest.Plain(t)
 	data := content(1, 6*block.Size)
 	tracked := ingest.Disk{Name: "vdb", Tracking: "b0", Changes: true, Open: func(_ context.Context, changes bool) (ingest.Source, error) {
 		if changes {

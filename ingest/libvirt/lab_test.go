@@ -14,7 +14,7 @@ import (
 	"vbfs/hyper/libvirt"
 	"vbfs/index"
 	"vbfs/index/format"
-	"vbfs/index/object"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/ingest/mark"
 	"vbfs/testdata/lab"
@@ -50,7 +50,7 @@ func benchOn(t *testing.T, host *lab.Host, s lab.Spec) *bench {
 		s.Disks = []lab.Disk{{Target: "vda", Size: 4 * mib}, {Target: "vdb", Size: 2 * mib}}
 	}
 	host = host.As(t)
-	b := &bench{t: t, host: host, dom: host.Domain(s), repo: plainRepository(t), conn: dial(t, host.URI())}
+	b := &bench{t: t, host: host, dom: host.Domain(s), repo: indextest.Plain(t), conn: dial(t, host.URI())}
 	b.o = Options{Scratch: scratchDir(t), State: t.TempDir()}
 	return b
 }
@@ -68,18 +68,6 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func plainRepository(t *testing.T) *index.Repository {
-	t.Helper()
-	store, err := object.OpenLocal(t.TempDir())
-	must(t, err)
-	t.Cleanup(func() { store.Close() })
-	must(t, index.Init(t.Context(), store, index.InitOptions{NoEncryption: true}))
-	repo, err := index.Open(t.Context(), store, index.OpenOptions{Table: t.TempDir()})
-	must(t, err)
-	t.Cleanup(func() { repo.Close() })
-	return repo
 }
 
 // run captures a point of the domain, which may fail.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -25,7 +26,7 @@ func TestOthersCheckpoints(t *testing.T) {
 	b.take("auto")
 	b.dom.Virsh("checkpoint-create-as", "--name", "theirs")
 	c := *b
-	c.repo, c.o.State = plainRepository(t), t.TempDir()
+	c.repo, c.o.State = indextest.Plain(t), t.TempDir()
 	b.dom.Write("vda", 2, 64*kib, 64*kib)
 	c.take("auto")
 	b.dom.Write("vda", 3, 128*kib, 64*kib)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"vbfs/index/indextest"
 )
 
 // A storage daemon runs no machine: what it exports to one is captured.
@@ -33,7 +35,7 @@ func TestStorageDaemon(t *testing.T) {
 	guest, err := os.OpenFile(mount, os.O_RDWR, 0)
 	h.must(err)
 	defer guest.Close()
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	m := h.machine(Options{Pause: true})
 	if name, err := m.Name(t.Context()); err != nil || name != "m" {
 		t.Errorf("%q, %v", name, err)
@@ -68,7 +70,7 @@ func TestQEMUOfAnotherUser(t *testing.T) {
 	h.must(os.Chmod(h.scratch, 0o711))
 	h.start()
 	h.write(d, 0, mib, 5)
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	p, err := capture(t, repo, h.machine(Options{State: t.TempDir()}), "auto")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +87,7 @@ func TestSentences(t *testing.T) {
 	h := newHost(t, &image{name: "vda", format: "raw", data: make([]byte, mib)})
 	h.args = append(h.args, "-incoming", "defer")
 	h.start()
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	if _, err := capture(t, repo, h.machine(Options{}), "auto"); err == nil || !strings.Contains(err.Error(), ErrMigrating.Error()) {
 		t.Errorf("%v", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -144,7 +145,7 @@ func TestInstantOfAWritingGuest(t *testing.T) {
 
 func testInstant(t *testing.T, h *host) {
 	h.start()
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	var last uint32
 	var points []*format.Manifest
 	for i := range 6 {
@@ -186,7 +187,7 @@ func TestScratchFull(t *testing.T) {
 	h.start()
 	h.tool("mount", "-t", "tmpfs", "-o", "size=4m", "none", h.scratch)
 	t.Cleanup(func() { h.tool("umount", h.scratch) })
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	full := func(*ingest.Shot) {
 		time.Sleep(guardEvery * 2)
 		for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {

@@ -17,6 +17,7 @@ import (
 
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 )
 
@@ -178,7 +179,7 @@ func TestKilledWhileStopped(t *testing.T) {
 		t.Fatalf("the machine is %s", s)
 	}
 	kill(run)
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	if _, err := capture(t, repo, h.machine(Options{}), "auto"); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +248,7 @@ func TestKilledWithScratchFull(t *testing.T) {
 	run := h.spawn("unguarded")
 	h.hog()
 	kill(run)
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	p, err := capture(t, repo, h.machine(Options{}), "auto")
 	if err != nil {
 		t.Fatal(err)

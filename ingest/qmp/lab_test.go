@@ -20,7 +20,6 @@ import (
 	"vbfs/hyper/qmp"
 	"vbfs/index"
 	"vbfs/index/format"
-	"vbfs/index/object"
 	"vbfs/ingest"
 )
 
@@ -280,24 +279,6 @@ func (h *host) status() string {
 	s, err := h.c.Status(h.t.Context())
 	h.must(err)
 	return s
-}
-
-func newRepository(t *testing.T) *index.Repository {
-	t.Helper()
-	store, err := object.OpenLocal(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	if err := index.Init(t.Context(), store, index.InitOptions{NoEncryption: true}); err != nil {
-		t.Fatal(err)
-	}
-	repo, err := index.Open(t.Context(), store, index.OpenOptions{Table: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	return repo
 }
 
 // capture makes a point.

@@ -12,6 +12,7 @@ import (
 	"vbfs/hyper/qmp"
 	"vbfs/index"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/ingest/mark"
 )
@@ -76,7 +77,7 @@ func (y *history) why(p *format.Manifest, disk, words string) {
 func newHistory(t *testing.T, disks ...*image) *history {
 	h := newHost(t, disks...)
 	h.start()
-	return &history{host: h, repo: newRepository(t), m: h.machine(Options{})}
+	return &history{host: h, repo: indextest.Plain(t), m: h.machine(Options{})}
 }
 
 // Twenty points at mixed levels of two disks that are written to, zeroed and discarded, while QEMU is restarted and killed,
@@ -95,7 +96,7 @@ func TestPoints(t *testing.T) {
 		y.do("block-dirty-bitmap-add", qmp.Args{"node": "n-vda", "name": "foreign", "persistent": true}, nil)
 		y.do("block-dirty-bitmap-add", qmp.Args{"node": "n-vda", "name": "vbfs-else", "persistent": true}, nil)
 	}
-	other := newRepository(t)
+	other := indextest.Plain(t)
 
 	foreign()
 	change()

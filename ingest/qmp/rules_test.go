@@ -15,6 +15,7 @@ import (
 
 	"vbfs/hyper/qmp"
 	"vbfs/index/format"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/ingest/mark"
 )
@@ -51,7 +52,7 @@ func TestRules(t *testing.T) {
 	if name, err := m.Name(t.Context()); err != nil || name != "the machine" {
 		t.Errorf("%q, %v", name, err)
 	}
-	repo := newRepository(t)
+	repo := indextest.Plain(t)
 	p, err := capture(t, repo, m, "auto")
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"vbfs/index"
-	"vbfs/index/object"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/testdata/lab"
 )
@@ -190,7 +190,7 @@ func (p *peer) restored(set string) {
 // same compares all sets with the truth: as read, and as imported.
 func (p *peer) same() {
 	p.t.Helper()
-	repo := repository(p.t)
+	repo := indextest.Plain(p.t)
 	for set, truths := range p.truths {
 		s := openSet(p.t, p.set(set))
 		p.sameSet(s, truths)
@@ -230,25 +230,6 @@ func (p *peer) imported(repo *index.Repository, s *Set, truths []truth) {
 			}
 		}
 	}
-}
-
-// repository makes one in a directory.
-func repository(t *testing.T) *index.Repository {
-	t.Helper()
-	store, err := object.OpenLocal(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	if err := index.Init(t.Context(), store, index.InitOptions{NoEncryption: true}); err != nil {
-		t.Fatal(err)
-	}
-	repo, err := index.Open(t.Context(), store, index.OpenOptions{Table: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	return repo
 }
 
 func (p *peer) sameSet(s *Set, truths []truth) {

@@ -3,6 +3,7 @@ package vsphere_test
 import (
 	"testing"
 
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/ingest/vsphere"
 	"vbfs/testdata/vsim"
@@ -20,7 +21,7 @@ func TestAllocated(t *testing.T) {
 			t.Errorf("%+v", p.Disks[0])
 		}
 	}
-	other := &lab{t, l.h, l.h.Add(vsim.Spec{Name: "late", Disks: spec.Disks}), l.conn, repository(t), l.o, map[string]map[string][]byte{}}
+	other := &lab{t, l.h, l.h.Add(vsim.Spec{Name: "late", Disks: spec.Disks}), l.conn, indextest.Plain(t), l.o, map[string]map[string][]byte{}}
 	s := other.m.Snapshot("x")
 	other.m.EnableCBT()
 	other.m.RemoveSnapshot(other.m.Snapshot("y"))

@@ -13,29 +13,11 @@ import (
 	hyper "vbfs/hyper/vsphere"
 	"vbfs/index"
 	"vbfs/index/format"
-	"vbfs/index/object"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/ingest/vsphere"
 	"vbfs/testdata/vsim"
 )
-
-func repository(t *testing.T) *index.Repository {
-	t.Helper()
-	store, err := object.OpenLocal(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	if err := index.Init(t.Context(), store, index.InitOptions{NoEncryption: true}); err != nil {
-		t.Fatal(err)
-	}
-	repo, err := index.Open(t.Context(), store, index.OpenOptions{Table: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	return repo
-}
 
 // server is a host as a program would name it.
 func server(t testing.TB, h *vsim.Host) hyper.Server {
@@ -81,7 +63,7 @@ func newLab(t *testing.T, ho vsim.Options, spec vsim.Spec, o vsphere.Options) *l
 		o.State = t.TempDir()
 	}
 	o.Scratch, o.QuiescePause = t.TempDir(), time.Millisecond
-	return &lab{t, h, h.Add(spec), login(t, h), repository(t), o, map[string]map[string][]byte{}}
+	return &lab{t, h, h.Add(spec), login(t, h), indextest.Plain(t), o, map[string]map[string][]byte{}}
 }
 
 func (l *lab) run(level string) (*format.Manifest, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/index/indextest"
 	"vbfs/restore/machine"
 	"vbfs/restore/vsphere"
 	"vbfs/testdata/vsim"
@@ -40,7 +41,7 @@ func makeNewLabAt(t *testing.T, h *vsim.Host, spec vsim.Spec, change ...types.Vi
 // captured makes a point of the lab's machine, and turns it off.
 func captured(l *newLab) *newLab {
 	l.t.Helper()
-	l.conn, l.repo, l.want = overLogin(l.t, l.h), overRepository(l.t), map[string][]byte{}
+	l.conn, l.repo, l.want = overLogin(l.t, l.h), indextest.Plain(l.t), map[string][]byte{}
 	l.vddk = l.h.VDDK()
 	l.o.VDDK = hyper.VDDKOptions{Plugin: l.vddk.Plugin, LibDir: l.vddk.LibDir}
 	l.point = l.capture("full")

@@ -17,7 +17,7 @@ import (
 	hyper "vbfs/hyper/vsphere"
 	"vbfs/index"
 	"vbfs/index/format"
-	"vbfs/index/object"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	capture "vbfs/ingest/vsphere"
 	"vbfs/restore"
@@ -52,7 +52,7 @@ func overSpec(seed uint64) vsim.Spec {
 func newOverLab(t *testing.T, ho vsim.Options, spec vsim.Spec) *overLab {
 	t.Helper()
 	h, dir := vsim.Start(t, ho), t.TempDir()
-	l := &overLab{t: t, h: h, m: h.Add(spec), conn: overLogin(t, h), repo: overRepositoryAt(t, dir), dir: dir, want: map[string][]byte{}}
+	l := &overLab{t: t, h: h, m: h.Add(spec), conn: overLogin(t, h), repo: indextest.PlainIn(t, dir), dir: dir, want: map[string][]byte{}}
 	l.vddk = h.VDDK()
 	l.o.VDDK = hyper.VDDKOptions{Plugin: l.vddk.Plugin, LibDir: l.vddk.LibDir}
 	l.point = l.capture(ingest.Auto)
@@ -84,26 +84,6 @@ func overLogin(t *testing.T, h *vsim.Host) *hyper.Conn {
 		}
 	})
 	return conn
-}
-
-func overRepository(t *testing.T) *index.Repository { return overRepositoryAt(t, t.TempDir()) }
-
-func overRepositoryAt(t *testing.T, dir string) *index.Repository {
-	t.Helper()
-	store, err := object.OpenLocal(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	if err := index.Init(t.Context(), store, index.InitOptions{NoEncryption: true}); err != nil {
-		t.Fatal(err)
-	}
-	repo, err := index.Open(t.Context(), store, index.OpenOptions{Table: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	return repo
 }
 
 // capture makes a point, whose disks must be what was frozen.
