@@ -89,7 +89,7 @@ func (s *Stage) Commit() error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(s.final))
+	return SyncDir(filepath.Dir(s.final))
 }
 
 // replace takes the place of the old file, and its owner and mode, as if the old one had been written to.
@@ -121,7 +121,8 @@ func renameNew(from, to string) error {
 	return nil
 }
 
-func syncDir(dir string) error {
+// SyncDir makes the names in a directory durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"vbfs/restore"
 	"vbfs/restore/machine"
+	"vbfs/restore/stage"
 )
 
 // A folder is one that is being made.
@@ -105,13 +106,13 @@ func (f *folder) write(name string, b []byte) error {
 
 // commit makes the folder, whose files are durable, appear.
 func (f *folder) commit() error {
-	if err := syncDir(f.path()); err != nil {
+	if err := stage.SyncDir(f.path()); err != nil {
 		return err
 	}
 	if err := f.appear(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(f.final))
+	return stage.SyncDir(filepath.Dir(f.final))
 }
 
 // appear gives the folder its name. One that it replaces goes with the stage.
@@ -144,15 +145,6 @@ func rename(from, to string, flag uint) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // close removes what did not appear, and what was replaced.
