@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"vbfs/cmd/internal/cli"
 	"vbfs/index/format"
 	"vbfs/ingest"
 	"vbfs/ingest/ghettovcb"
@@ -85,10 +84,7 @@ func openGhetto(path string, i *importing) (all []trove, err error) {
 }
 
 // mends say what to do about errors of what is imported. Such an error leaves the repository as good as it was.
-var mends = []struct {
-	err  error
-	hint string
-}{
+var mends = []remedy{
 	{ghettovcb.ErrIncomplete, "--include-incomplete takes what is there"},
 	{ghettovcb.ErrSpace, "name another directory with --scratch"},
 	{ghettovcb.ErrKind, "such a disk is not in the backup: back the machine up anew"},
@@ -108,11 +104,7 @@ const (
 
 // mend says what to do about an error of what is imported.
 func mend(err error) error {
-	for _, m := range mends {
-		if errors.Is(err, m.err) {
-			return cli.Hint(err, "%s", m.hint)
-		}
-	}
+	err, _ = remedied(err, mends)
 	return err
 }
 

@@ -227,10 +227,7 @@ func (r *restoring) disk(ctx context.Context, p *format.Manifest, img *index.Ima
 }
 
 // waysOut of what hinders a restore.
-var waysOut = []struct {
-	err  error
-	hint string
-}{
+var waysOut = []remedy{
 	{restore.ErrExists, "take another target, or replace what it holds with --overwrite"},
 	{restore.ErrTooSmall, "take a target of the disk's size or more: see vbackup show"},
 	{restore.ErrNoSpace, "make room there, or take another target"},
@@ -242,11 +239,7 @@ func wayOut(err error) error {
 	if errors.Is(err, restore.ErrUnsupported) {
 		return cli.Usage("%w", err)
 	}
-	for _, w := range waysOut {
-		if errors.Is(err, w.err) {
-			return cli.Hint(err, "%s", w.hint)
-		}
-	}
+	err, _ = remedied(err, waysOut)
 	return err
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -170,10 +169,7 @@ func (l restoredLine) of(p *format.Manifest, made *vm.Result, verified bool, too
 }
 
 // machineWaysOut of what hinders the restore of a machine.
-var machineWaysOut = []struct {
-	err  error
-	hint string
-}{
+var machineWaysOut = []remedy{
 	{vm.ErrHalf, "restore it again before the machine is started"},
 	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET"},
 	{vm.ErrExists, "give another one with --name, leave --keep-ids out, or put the machine that is there back with --overwrite"},
@@ -188,10 +184,8 @@ var machineWaysOut = []struct {
 }
 
 func machineWayOut(err error) error {
-	for _, w := range machineWaysOut {
-		if errors.Is(err, w.err) {
-			return cli.Hint(err, "%s", w.hint)
-		}
+	if err, ok := remedied(err, machineWaysOut); ok {
+		return err
 	}
 	return wayIn(wayOut(err))
 }

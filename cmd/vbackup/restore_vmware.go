@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -68,10 +67,7 @@ func (r *restoring) folder(ctx context.Context, repo *index.Repository, p *forma
 }
 
 // folderWaysOut of what hinders the restore to a folder.
-var folderWaysOut = []struct {
-	err  error
-	hint string
-}{
+var folderWaysOut = []remedy{
 	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK FILE.vmdk"},
 	{vm.ErrBadDefinition, "the point was damaged, or made by a newer release: restore its disks one by one: vbackup restore POINT:DISK FILE.vmdk"},
 	{vm.ErrRuns, "shut the machine down first; or take another --name"},
@@ -84,10 +80,8 @@ var folderWaysOut = []struct {
 }
 
 func folderWayOut(err error) error {
-	for _, w := range folderWaysOut {
-		if errors.Is(err, w.err) {
-			return cli.Hint(err, "%s", w.hint)
-		}
+	if err, ok := remedied(err, folderWaysOut); ok {
+		return err
 	}
 	return wayOut(err)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -158,10 +157,7 @@ func (r *restoring) short(ctx context.Context, made *vm.Result, err error) error
 }
 
 // vsphereWaysOut of what hinders the restore of a machine of VMware's.
-var vsphereWaysOut = []struct {
-	err  error
-	hint string
-}{
+var vsphereWaysOut = []remedy{
 	{vm.ErrHalf, "restore it again before the machine is started"},
 	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET"},
 	{vm.ErrBadDefinition, "the point was damaged, or made by a newer release: restore its disks one by one: vbackup restore POINT:DISK TARGET"},
@@ -179,10 +175,8 @@ var vsphereWaysOut = []struct {
 }
 
 func vsphereWayOut(err error) error {
-	for _, w := range vsphereWaysOut {
-		if errors.Is(err, w.err) {
-			return cli.Hint(err, "%s", w.hint)
-		}
+	if err, ok := remedied(err, vsphereWaysOut); ok {
+		return err
 	}
 	return wayIn(wayOut(err))
 }
