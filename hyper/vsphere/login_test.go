@@ -132,3 +132,13 @@ func TestSessionEnds(t *testing.T) {
 	}
 	h.NoTrouble()
 }
+
+// Who is interrupted does not know whether there is a library.
+func TestFindVDDKInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := vsphere.FindVDDK(ctx, vsphere.VDDKOptions{}); errors.Is(err, vsphere.ErrNoNBDKit) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}

@@ -42,7 +42,7 @@ func FindVDDK(ctx context.Context, o VDDKOptions) (version string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNoNBDKit, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, dumpTime)
+	within, cancel := context.WithTimeout(ctx, dumpTime)
 	defer cancel()
 	args := []string{o.plugin()}
 	if o.LibDir != "" {
@@ -51,12 +51,17 @@ func FindVDDK(ctx context.Context, o VDDKOptions) (version string, err error) {
 		}
 		args = append(args, "libdir="+o.LibDir)
 	}
-	out, err := exec.CommandContext(ctx, program, append(args, "--dump-plugin")...).Output()
+	out, err := exec.CommandContext(within, program, append(args, "--dump-plugin")...).Output()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil: // whether it is there is not known
+		return "", fmt.Errorf("nbdkit %s: %w", o.plugin(), context.Cause(ctx))
+	case within.Err() != nil:
+		return "", fmt.Errorf("%w: it says nothing for %v", ErrNoNBDKit, dumpTime)
+	case errors.As(err, &exit):
 		return "", fmt.Errorf("%w: %s", ErrNoNBDKit, said(exit.Stderr))
-	}
-	if err != nil {
+	default:
 		return "", fmt.Errorf("%w: %w", ErrNoNBDKit, err)
 	}
 	for line := range strings.Lines(string(out)) {
