@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,8 +45,24 @@ func (d *Domain) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 		}
 		out = append(out, checkpointOf(def))
 	}
-	slices.SortStableFunc(out, func(a, b Checkpoint) int { return a.Created.Compare(b.Created) })
+	byAge(out)
 	return out, nil
+}
+
+// byAge puts parents before children: two of one second are told apart by nothing else. Those without a common ancestor go by their time.
+func byAge(all []Checkpoint) {
+	parent, depth := map[string]string{}, map[string]int{}
+	for _, c := range all {
+		parent[c.Name] = c.Parent
+	}
+	for _, c := range all {
+		for p := c.Parent; p != "" && depth[c.Name] < len(all); p = parent[p] {
+			depth[c.Name]++
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Checkpoint) int {
+		return cmp.Or(cmp.Compare(depth[a.Name], depth[b.Name]), a.Created.Compare(b.Created))
+	})
 }
 
 // Checkpoint finds one by name.
