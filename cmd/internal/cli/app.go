@@ -100,7 +100,6 @@ func (a *App) root(short string, commands []*cobra.Command, begun *bool) *cobra.
 	root.MarkPersistentFlagDirname("repo")
 	root.SetOut(a.stdout)
 	root.AddCommand(commands...)
-	refuseLaterFlags(root)
 	root.AddCommand(a.man(root))
 	return root
 }
