@@ -39,11 +39,7 @@ func (r *restoring) libvirt(ctx context.Context, repo *index.Repository, p *form
 		bring = libvirt.Over
 	}
 	start := time.Now()
-	var made *vm.Result
-	err = r.app.During(r.work(m, o.Progress), func() (err error) {
-		made, err = bring(ctx, conn, m, o)
-		return err
-	})
+	made, err := r.watch(m, o.Progress, func() (*vm.Result, error) { return bring(ctx, conn, m, o) })
 	if err != nil {
 		return machineWayOut(fmt.Errorf("restore %s@%s to libvirt: %w", p.MachineName, p.Name, err))
 	}
@@ -80,6 +76,15 @@ func machineOf(ctx context.Context, repo *index.Repository, p *format.Manifest, 
 		return m, err
 	}
 	return m, nil
+}
+
+// watch brings a machine back while its progress is shown.
+func (r *restoring) watch(m vm.Machine, p *vm.Progress, bring func() (*vm.Result, error)) (made *vm.Result, err error) {
+	err = r.app.During(r.work(m, p), func() (err error) {
+		made, err = bring()
+		return err
+	})
+	return made, err
 }
 
 // work is the bytes of data to be written, and of all to be read back.

@@ -51,11 +51,7 @@ func (r *restoring) folder(ctx context.Context, repo *index.Repository, p *forma
 		Dir: dir, Name: r.machine.name, Format: r.format, IDs: r.machine.ids(), Overwrite: r.overwrite, Verify: r.verify, Foresee: r.dryRun, Progress: new(vm.Progress),
 	}
 	start := time.Now()
-	var made *vm.Result
-	err = r.app.During(r.work(m, o.Progress), func() (err error) {
-		made, err = vmware.New(ctx, m, o)
-		return err
-	})
+	made, err := r.watch(m, o.Progress, func() (*vm.Result, error) { return vmware.New(ctx, m, o) })
 	if err != nil {
 		return folderWayOut(fmt.Errorf("restore %s@%s to %s: %w", p.MachineName, p.Name, dir, err))
 	}

@@ -130,11 +130,7 @@ func (r *restoring) vsphere(ctx context.Context, repo *index.Repository, p *form
 		bring = vsphere.Over
 	}
 	start := time.Now()
-	var made *vm.Result
-	err = r.app.During(r.work(m, o.Progress), func() (err error) {
-		made, err = bring(ctx, conn, m, o)
-		return err
-	})
+	made, err := r.watch(m, o.Progress, func() (*vm.Result, error) { return bring(ctx, conn, m, o) })
 	if err != nil {
 		return vsphereWayOut(fmt.Errorf("restore %s@%s to vSphere: %w", p.MachineName, p.Name, err))
 	}
