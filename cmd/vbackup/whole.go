@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"vbfs/cmd/internal/cli"
 	hyper "vbfs/hyper/libvirt"
 	vmware "vbfs/hyper/vsphere"
@@ -35,6 +37,26 @@ type wholeness struct {
 
 	mu   sync.Mutex  // of what follows
 	conn *hyper.Conn // made when it is needed first
+}
+
+func (w *wholeness) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&w.connect, "connect", "", "libvirt at this `URI` (default qemu:///system)")
+	f.BoolVar(&w.all, "all", false, "all domains of libvirt:, all machines of vsphere:")
+	f.StringArrayVar(&w.lists, "list", nil, "of libvirt: or vsphere: the machines that `FILE` names, one a line, as ghettoVCB's vms_to_backup; may be given several times")
+	f.StringArrayVar(&w.without, "exclude-machine", nil, "leave the machines out that `PATTERN` names; may be given several times")
+	f.StringArrayVar(&w.freeze, "freeze-mountpoint", nil, "freeze the guest's file system at `PATH` alone; may be given several times")
+	f.BoolVar(&w.pause, "pause", false, "stop the guest for the instant of capture, in place of freezing its file systems")
+	f.StringVar(&w.consistency, "require-consistency", "", "capture nothing where this `LEVEL` is not reached: application or filesystem")
+	f.StringVar(&w.scratch, "scratch", "", "keep what guests overwrite meanwhile in this `DIR` of the machine's host (default /var/tmp)")
+	complete(cmd, "require-consistency", ingest.Application, ingest.Filesystem)
+	w.vsphere.flags(f)
+	f.StringVar(&w.transport, "transport", "", "read VMware's disks by vddk, https or nfc (default the first of them that can)")
+	f.BoolVar(&w.enableCBT, "enable-cbt", false, "switch changed block tracking on where it is off and the machine has no snapshots")
+	f.StringVar(&w.vddk.LibDir, "vddk-libdir", "", "VMware's library VDDK is in this `DIR`")
+	f.StringVar(&w.vddk.Plugin, "vddk-plugin", "", "nbdkit's plugin for it, a `NAME` or a path (default vddk)")
+	complete(cmd, "transport", vsphere.Transports...)
+	w.inventory.flags(cmd)
 }
 
 func (w *wholeness) check(sources []source) error {
