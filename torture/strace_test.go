@@ -18,9 +18,9 @@ type injection struct {
 
 func (in injection) String() string { return fmt.Sprintf("%s:%s:when=%d", in.calls, in.fault, in.n) }
 
-// wrap has a command run under strace, which logs to a file.
+// wrap has a command run under strace, which logs to a file the calls that may fail, and deletions.
 func (in injection) wrap(cmd *exec.Cmd, log string) {
-	args := []string{"strace", "-f", "-y", "-o", log, "-e", "trace=" + in.calls, "-e", "inject=" + in.String()}
+	args := []string{"strace", "-f", "-y", "-o", log, "-e", "trace=unlinkat," + in.calls, "-e", "inject=" + in.String()}
 	for _, p := range in.paths {
 		args = append(args, "-P", p)
 	}
@@ -35,6 +35,25 @@ func injected(log string) (lines []string, err error) {
 	}
 	for line := range strings.Lines(string(b)) {
 		if strings.Contains(line, "INJECTED") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines, nil
+}
+
+// deletedSince gives the lines of strace's log in which files were deleted after the first call that was made to fail and
+// counts.
+func deletedSince(log string, counts func(call string) bool) (lines []string, err error) {
+	b, err := os.ReadFile(log)
+	if err != nil {
+		return nil, err
+	}
+	failed := false
+	for line := range strings.Lines(string(b)) {
+		switch {
+		case strings.Contains(line, "INJECTED"):
+			failed = failed || counts(line)
+		case failed && strings.Contains(line, "unlinkat("):
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
