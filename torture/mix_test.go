@@ -82,7 +82,23 @@ func (f *farm) care(args ...string) error {
 	return err
 }
 
-const locked = 11 // the exit code
+const (
+	partly = 3 // exit codes
+	locked = 11
+)
+
+// gaveWay tells of a copy that another one kept from some machines, or from all, and that met no other trouble.
+func gaveWay(o outcome) bool {
+	if o.code != partly && o.code != locked {
+		return false
+	}
+	for line := range strings.Lines(o.err) {
+		if strings.HasPrefix(line, "vbackup: ") && !strings.Contains(line, "another backup of this machine is running") {
+			return false
+		}
+	}
+	return true
+}
 
 // forgetSome forgets a point of a machine, or all but a few.
 func (f *farm) forgetSome(m *machine) error {
