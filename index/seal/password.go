@@ -3,9 +3,12 @@ package seal
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/sys/unix"
 
 	"vbfs/index/format"
 )
@@ -35,7 +38,22 @@ func OpenPasswordSlot(s *format.KeySlot, password []byte) ([32]byte, error) {
 
 // slotKey is used for one message only: the salt is fresh for each slot.
 func slotKey(s *format.KeySlot, password []byte) [32]byte {
+	warm(int(s.Memory) << 10)
 	return [32]byte(argon2.IDKey(password, s.Salt, s.Time, s.Memory, s.Threads, 32))
+}
+
+// warm has the heap hold so many bytes of memory that the kernel has given already, where the derivation's then come from.
+// Argon2 reads each page before it writes to it: of a new one the kernel first maps its page of zeros, and then has to take that away
+// from all cores, which takes longer than the derivation itself.
+func warm(size int) {
+	b := make([]byte, size)
+	page := os.Getpagesize()
+	_ = unix.Madvise(b[:size&^(page-1)], unix.MADV_HUGEPAGE) // advice: without, there are more pages to touch
+	for i := 0; i < size; i += page {
+		b[i] = 1
+	}
+	runtime.KeepAlive(b)
+	runtime.GC()
 }
 
 // NewKeyring makes the keys of a new repository.
