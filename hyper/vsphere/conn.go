@@ -42,6 +42,7 @@ type Conn struct {
 	slots   chan struct{} // HTTP requests for data under way
 	streams chan struct{} // those of them that stay open between reads
 	dead    dead          // hosts that cannot be reached
+	hosts   sync.Map      // names by Ref, of those that were asked for
 	stop    func()        // ends who keeps the session alive
 	kept    sync.WaitGroup
 }

@@ -83,13 +83,23 @@ func (c *Conn) Machine(ctx context.Context, ref Ref) (*Machine, error) {
 		m.Snapshots = flat(nil, v.Snapshot.RootSnapshotList)
 	}
 	if m.Host != nil {
-		names, err := c.named(ctx, []Ref{*m.Host})
-		if err != nil {
+		if m.HostName, err = c.hostName(ctx, *m.Host); err != nil {
 			return nil, err
 		}
-		m.HostName = names[*m.Host]
 	}
 	return m, nil
+}
+
+// hostName is a host's name, which is asked for once in a session.
+func (c *Conn) hostName(ctx context.Context, host Ref) (string, error) {
+	if name, ok := c.hosts.Load(host); ok {
+		return name.(string), nil
+	}
+	names, err := c.named(ctx, []Ref{host})
+	if err == nil && names[host] != "" {
+		c.hosts.Store(host, names[host])
+	}
+	return names[host], err
 }
 
 func on(b *bool) bool { return b != nil && *b }
@@ -125,20 +135,6 @@ func (c *Conn) SnapshotConfig(ctx context.Context, snapshot Ref) (*types.Virtual
 		return nil, err
 	}
 	return &s.Config, nil
-}
-
-// Lacking gives those of the privileges that the account does not have on an object, by name.
-func (c *Conn) Lacking(ctx context.Context, on Ref, privileges []string) (out []string, err error) {
-	has, err := c.privileges(ctx, on, privileges)
-	if err != nil {
-		return nil, fmt.Errorf("ask for privileges on %s: %w", on.Value, err)
-	}
-	for _, p := range privileges {
-		if !has[p] {
-			out = append(out, p)
-		}
-	}
-	return out, nil
 }
 
 // Root is the root of the inventory.

@@ -27,17 +27,19 @@ type session struct {
 
 	mu     sync.Mutex // of what follows, and held while logging in
 	logins int
+	key    string // the last one's
 }
 
 // login begins it.
 func (s *session) login(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := methods.Login(ctx, s.soap, &types.Login{This: s.manager, UserName: s.user, Password: s.password, Locale: "en_US"})
+	answer, err := methods.Login(ctx, s.soap, &types.Login{This: s.manager, UserName: s.user, Password: s.password, Locale: "en_US"})
 	if err != nil {
 		return fmt.Errorf("user %s: %w", s.user, translate(err))
 	}
 	s.logins++
+	s.key = answer.Returnval.Key
 	return nil
 }
 
@@ -56,6 +58,13 @@ func (s *session) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.logins
+}
+
+// id is what the server calls the session.
+func (s *session) id() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.key
 }
 
 // askTries is how often what changes nothing is asked when the network fails.
