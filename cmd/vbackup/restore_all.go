@@ -28,8 +28,8 @@ func (r *restoring) all(ctx context.Context, to string) error {
 	}
 	return r.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
 		if strings.HasPrefix(to, toVSphere) {
-			if _, err := r.vmware.server.login(ctx, r.app); err != nil { // one session for all
-				return wayIn(err)
+			if _, err := r.vmware.begin(ctx, r.app); err != nil { // one for all
+				return err
 			}
 		}
 		t := tally{by: map[string]string{}, start: time.Now()}

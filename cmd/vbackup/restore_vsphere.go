@@ -25,6 +25,7 @@ const toVSphere = "vsphere:"
 // vmwareFlags say where a machine of VMware's comes back, and how.
 type vmwareFlags struct {
 	server              vsphereServer
+	run                 *vsphere.Run // begun when it is needed first
 	cluster, host, pool string
 	networks            []string // OLD=NEW
 	transport           string
@@ -45,6 +46,19 @@ func (v *vmwareFlags) add(f *pflag.FlagSet) {
 // said tells whether any of them was given.
 func (v *vmwareFlags) said() bool {
 	return v.server.said() || v.places() || v.transport != "" || v.vddk != hyper.VDDKOptions{}
+}
+
+// begin logs in, once, and gives the run that all restores are part of.
+func (v *vmwareFlags) begin(ctx context.Context, app *cli.App) (*vsphere.Run, error) {
+	if v.run != nil {
+		return v.run, nil
+	}
+	conn, err := v.server.login(ctx, app)
+	if err != nil {
+		return nil, wayIn(err)
+	}
+	v.run = vsphere.Begin(conn)
+	return v.run, nil
 }
 
 // places tells whether a new machine was spoken of.
@@ -117,24 +131,24 @@ func (r *restoring) vsphere(ctx context.Context, repo *index.Repository, p *form
 	if err != nil {
 		return err
 	}
-	conn, err := r.vmware.server.login(ctx, r.app)
+	run, err := r.vmware.begin(ctx, r.app)
 	if err != nil {
-		return wayIn(err)
+		return err
 	}
 	o, err := r.toVMware(path)
 	if err != nil {
 		return err
 	}
-	bring := vsphere.New
+	bring := run.New
 	if r.overwrite {
-		bring = vsphere.Over
+		bring = run.Over
 	}
 	start := time.Now()
-	made, err := r.watch(m, o.Progress, func() (*vm.Result, error) { return bring(ctx, conn, m, o) })
+	made, err := r.watch(m, o.Progress, func() (*vm.Result, error) { return bring(ctx, m, o) })
 	if err != nil {
 		return vsphereWayOut(fmt.Errorf("restore %s@%s to vSphere: %w", p.MachineName, p.Name, err))
 	}
-	said := fmt.Sprintf("the machine %s of %s", named(made), conn.Host())
+	said := fmt.Sprintf("the machine %s of %s", named(made), r.vmware.server.conn.Host())
 	if err := r.machineSummary(p, made, said, restoredLine{Machine: made.Name, Path: made.Path}, time.Since(start)); err != nil {
 		return err
 	}

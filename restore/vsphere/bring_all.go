@@ -62,7 +62,7 @@ func (n *newMachine) addBrought(ctx context.Context, d *newDisk) error {
 	if err != nil {
 		return err
 	}
-	to, err := n.made(now, d)
+	to, err := n.added(now, d)
 	if err == nil {
 		d.done = restored(d.Disk, to, machine.Made)
 		d.done.Written = d.Amount.Data
@@ -95,9 +95,17 @@ func (n *newMachine) whose() string { return n.folder.Value + "/" + n.name }
 
 // swept removes what a restore of the same machine that was killed has left.
 func (n *newMachine) swept(ctx context.Context) error {
-	notes, err := n.sweep(ctx, n.whose())
+	notes, err := n.sweep(ctx, n.whose(), n.entries())
 	n.notes = append(n.notes, notes...)
 	return err
+}
+
+// entries are all machines, as the inventory lists them.
+func (n *newMachine) entries() (all []hyper.Entry) {
+	for _, o := range n.site.Occupants {
+		all = append(all, hyper.Entry{Ref: o.Ref, Name: o.Name, Path: o.Path})
+	}
+	return all
 }
 
 func (n *newMachine) add(ctx context.Context, d *newDisk, w spec.DiskWish) error {
@@ -113,8 +121,8 @@ func (n *newMachine) add(ctx context.Context, d *newDisk, w spec.DiskWish) error
 	return n.conn.Reconfigure(ctx, n.ref, types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{change}})
 }
 
-// made finds the disk that was added: it is where the recorded one was.
-func (n *newMachine) made(now *hyper.Machine, d *newDisk) (*hyper.Disk, error) {
+// added finds the disk that was added: it is where the recorded one was.
+func (n *newMachine) added(now *hyper.Machine, d *newDisk) (*hyper.Disk, error) {
 	for i := range now.Disks {
 		if now.Disks[i].Name == d.was.Name {
 			return &now.Disks[i], nil
@@ -137,7 +145,7 @@ func (n *newMachine) fillNew(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			to, err := n.made(now, d)
+			to, err := n.added(now, d)
 			if err == nil {
 				d.done, err = n.fill(ctx, n.ref, to.Key, d.Disk, true)
 			}

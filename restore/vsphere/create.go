@@ -52,7 +52,7 @@ func (n *newMachine) createFolder(ctx context.Context, name string) error {
 	var err error
 	folder, err = n.conn.CreateFolder(context.WithoutCancel(ctx), parent, name)
 	refused = errors.As(err, new(*hyper.Fault))
-	n.folder = folder
+	n.folder, n.made = folder, append(n.made, folder)
 	return err
 }
 

@@ -1,5 +1,7 @@
 // Package vsphere restores machines to VMware: a new one, or over one that is there.
 //
+//	Begin -> Run   one session: the inventory, and whether VMware's library is there, are asked for once
+//	          |
 //	New   configuration of the point --spec.Make--> a machine without disks --> disks, one by one --> order of booting, NVRAM,
 //	        |            ^                                                        |                    change tracking,
 //	        '-- place: folder, pool, host, datastores, networks, IDs            fill | bring           attributes, tags, power
@@ -19,6 +21,8 @@
 //
 // # Invariants
 //
+//   - In a run the inventory is what was read, and what was made since; when something failed, or after a minute, it is read anew, for others
+//     change it, too.
 //   - What is to be foreseen alone goes the same way up to where something would be made, and ends there.
 //   - New never touches what was there before, and leaves nothing when it fails, or is interrupted: folders, the machine, disks that no
 //     machine has yet. What was asked of the server is waited for, so that it is known what there is to be removed.

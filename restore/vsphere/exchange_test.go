@@ -197,7 +197,7 @@ func TestOverByStreamsCancelled(t *testing.T) {
 	before := l.now()
 	ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
 	defer cancel()
-	_, err := vsphere.Over(ctx, l.conn, l.machine(l.point), l.o)
+	_, err := vsphere.Begin(l.conn).Over(ctx, l.machine(l.point), l.o)
 	l.fails(err, context.DeadlineExceeded)
 	l.h.NoTrouble()
 	l.is(before)

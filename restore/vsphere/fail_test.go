@@ -128,7 +128,7 @@ func TestNewInterrupted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(63, 1))
 	for range 12 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.Int64N(int64(took))))
-		r, err := vsphere.New(ctx, l.conn, l.machine(l.point), l.o)
+		r, err := vsphere.Begin(l.conn).New(ctx, l.machine(l.point), l.o)
 		cancel()
 		if err == nil {
 			l.destroy(l.made(r))

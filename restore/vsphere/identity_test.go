@@ -98,7 +98,7 @@ func TestNewWithoutDisks(t *testing.T) {
 	t.Parallel()
 	l := twoDisks(t, 82)
 	l.o.Name = "a"
-	r, err := vsphere.New(t.Context(), l.conn, l.machine(l.point, "scsi0-0"), l.o)
+	r, err := vsphere.Begin(l.conn).New(t.Context(), l.machine(l.point, "scsi0-0"), l.o)
 	if err != nil || len(r.Disks) != 1 || len(r.Short) > 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -116,7 +116,7 @@ func TestNewWithoutDisks(t *testing.T) {
 	}
 	m := l.machine(l.point)
 	m.Disks = nil
-	if _, err := vsphere.New(t.Context(), l.conn, m, l.o); !strings.Contains(err.Error(), machine.ErrNoDisk.Error()) {
+	if _, err := vsphere.Begin(l.conn).New(t.Context(), m, l.o); !strings.Contains(err.Error(), machine.ErrNoDisk.Error()) {
 		t.Errorf("%v", err)
 	}
 }

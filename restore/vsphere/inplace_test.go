@@ -94,7 +94,7 @@ func TestNewByStreams(t *testing.T) {
 	t.Parallel()
 	l := makeNewLab(t, overSpec(57))
 	l.o.Transport, l.o.Name = vsphere.NFC, "again"
-	r, err := vsphere.New(t.Context(), l.conn, l.machine(l.point), l.o)
+	r, err := vsphere.Begin(l.conn).New(t.Context(), l.machine(l.point), l.o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (v victim) run(ctx context.Context) error {
 		}
 		m.Disks = append(m.Disks, d)
 	}
-	_, err = vsphere.Over(ctx, conn, m, v.Options)
+	_, err = vsphere.Begin(conn).Over(ctx, m, v.Options)
 	return err
 }
 
@@ -259,7 +259,7 @@ func TestOverByStreamsCancelledLate(t *testing.T) {
 		}
 		cancel()
 	}()
-	_, err := vsphere.Over(ctx, l.conn, l.machine(l.point), l.o)
+	_, err := vsphere.Begin(l.conn).Over(ctx, l.machine(l.point), l.o)
 	l.fails(err, context.Canceled)
 	l.h.NoTrouble()
 	l.is(before)

@@ -33,7 +33,11 @@ func setExtra(key, value string) types.VirtualMachineConfigSpec {
 
 // recover finds what a restore of this machine that was killed has left behind. What nobody can have used goes, the rest is named.
 func (old *oldMachine) recover(ctx context.Context) (left mark, err error) {
-	notes, err := old.sweep(ctx, old.now.UUID)
+	all, err := old.run.machines.get(ctx, old.conn.Machines)
+	if err != nil {
+		return left, err
+	}
+	notes, err := old.sweep(ctx, old.now.UUID, all)
 	old.notes = append(old.notes, notes...)
 	if err != nil {
 		return left, err
@@ -61,11 +65,7 @@ func (old *oldMachine) recover(ctx context.Context) (left mark, err error) {
 }
 
 // sweep removes the throw-away machines of restores of a machine that were killed, and names those of others, which may be at work.
-func (c *carrier) sweep(ctx context.Context, whose string) (notes []string, err error) {
-	all, err := c.conn.Machines(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (c *carrier) sweep(ctx context.Context, whose string, all []hyper.Entry) (notes []string, err error) {
 	for _, e := range all {
 		switch {
 		case strings.HasPrefix(e.Name, prefixFor(whose)):

@@ -20,6 +20,7 @@ import (
 type newMachine struct {
 	*carrier
 	place
+	run   *Run
 	m     machine.Machine
 	o     Options
 	info  *types.VirtualMachineConfigInfo
@@ -33,9 +34,10 @@ type newMachine struct {
 	fresh          bool
 	there          map[string]bool // files that drives hold
 	plan           *spec.Plan
-	ref            hyper.Ref // when it is made
-	task           hyper.Ref // that makes it
-	refused        bool      // there is none, and no machine
+	made           []hyper.Ref // folders
+	ref            hyper.Ref   // when it is made
+	task           hyper.Ref   // that makes it
+	refused        bool        // there is none, and no machine
 	short          []string
 	undo           machine.Undo
 }
@@ -51,12 +53,12 @@ func (d *newDisk) name() string { return d.Record.Name }
 
 // New makes a machine of a point: by its recorded configuration, with all disks that the point has. When it fails, what it made is gone;
 // what was there before is never touched.
-func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r *machine.Result, err error) {
-	n := &newMachine{m: m, o: o}
-	if err := n.begin(ctx, conn); err != nil {
+func (r *Run) New(ctx context.Context, m machine.Machine, o Options) (made *machine.Result, err error) {
+	n := &newMachine{run: r, m: m, o: o}
+	if err := n.begin(ctx); err != nil {
 		return nil, err
 	}
-	if n.site, err = conn.Site(ctx); err != nil {
+	if n.site, err = r.site.get(ctx, r.conn.Site); err != nil {
 		return nil, err
 	}
 	if err := n.settle(ctx); err != nil {
@@ -65,21 +67,27 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	if o.Foresee {
 		return n.foreseen(), nil
 	}
-	defer func() { err = n.undo.Unless(ctx, err) }()
-	if err := n.create(ctx); err != nil {
+	if err := n.build(ctx); err != nil {
+		r.forget()
 		return nil, err
 	}
-	if err := n.bringAll(ctx); err != nil {
-		return nil, err
-	}
-	if err := n.finish(ctx); err != nil {
-		return nil, err
-	}
-	r = &machine.Result{Name: n.name, UUID: n.instance, Path: n.path + "/" + n.name, Notes: append(n.notes, n.plan.Notes...), Short: n.short}
+	r.grew(ctx, n)
+	made = &machine.Result{Name: n.name, UUID: n.instance, Path: n.path + "/" + n.name, Notes: append(n.notes, n.plan.Notes...), Short: n.short}
 	for _, d := range n.disks {
-		r.Disks = append(r.Disks, d.done)
+		made.Disks = append(made.Disks, d.done)
 	}
-	return r, nil
+	return made, nil
+}
+
+// build makes what was settled.
+func (n *newMachine) build(ctx context.Context) (err error) {
+	defer func() { err = n.undo.Unless(ctx, err) }()
+	for _, step := range []func(context.Context) error{n.create, n.bringAll, n.finish} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *newMachine) note(format string, args ...any) {
@@ -87,7 +95,7 @@ func (n *newMachine) note(format string, args ...any) {
 }
 
 // begin reads what was recorded, and finds out how disks are brought.
-func (n *newMachine) begin(ctx context.Context, conn *hyper.Conn) error {
+func (n *newMachine) begin(ctx context.Context) error {
 	hardware, err := translate.Config(n.m)
 	if err != nil {
 		return err
@@ -106,7 +114,7 @@ func (n *newMachine) begin(ctx context.Context, conn *hyper.Conn) error {
 		return fmt.Errorf("%w: disks of VMware's are %s, not %s", restore.ErrUnsupported, strings.Join(spec.Formats, ", "), n.o.Format)
 	}
 	n.match(hardware.Disks)
-	carrier, note, err := newCarrier(ctx, conn, n.o)
+	carrier, note, err := n.run.carrier(ctx, n.o)
 	if err != nil {
 		return err
 	}
@@ -171,16 +179,17 @@ func (n *newMachine) allowed(ctx context.Context) error {
 	for _, s := range n.stores {
 		asked[s.Ref] = inStore
 	}
+	lacking, err := n.conn.LackingOn(ctx, asked)
+	if err != nil {
+		return err
+	}
 	var missing []string
-	for on, privileges := range asked {
-		lacking, err := n.conn.Lacking(ctx, on, privileges)
-		if err != nil {
-			return err
-		}
-		for _, p := range lacking {
+	for on, privileges := range lacking {
+		for _, p := range privileges {
 			missing = append(missing, p+" on "+on.Value)
 		}
 	}
+	slices.Sort(missing)
 	if missing != nil {
 		return fmt.Errorf("%w of %s: %s", hyper.ErrPrivilege, n.conn.User(), strings.Join(missing, ", "))
 	}

@@ -86,7 +86,7 @@ func (l *newLab) destroy(m *vsim.Machine) {
 
 func (l *newLab) try() (*machine.Result, error) {
 	l.t.Helper()
-	return vsphere.New(l.t.Context(), l.conn, l.machine(l.point), l.o)
+	return vsphere.Begin(l.conn).New(l.t.Context(), l.machine(l.point), l.o)
 }
 
 // make restores, and the machine's disks are then what the point has.

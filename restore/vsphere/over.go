@@ -15,6 +15,7 @@ import (
 // An oldMachine is one that is there, and is to be what it was at the point.
 type oldMachine struct {
 	*carrier
+	run   *Run
 	m     machine.Machine
 	now   *hyper.Machine
 	notes []string
@@ -31,23 +32,25 @@ type job struct {
 
 // Over restores disks of a point, and with all of them the machine's NVRAM, to a machine that is off and has no snapshots. Its
 // configuration stays. When it fails, the machine is as it was before, but for disks that were written in place: machine.ErrHalf.
-func Over(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r *machine.Result, err error) {
-	old := &oldMachine{m: m}
-	jobs, err := old.begin(ctx, conn, o)
+func (r *Run) Over(ctx context.Context, m machine.Machine, o Options) (*machine.Result, error) {
+	old := &oldMachine{run: r, m: m}
+	jobs, err := old.begin(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	if o.Foresee {
 		return old.foreseen(jobs), nil
 	}
+	r.site.forget() // there is less room
 	if err := old.put(ctx, jobs); err != nil {
+		r.forget()
 		return nil, fmt.Errorf("%s: %w", old.now.Name, err)
 	}
-	r = &machine.Result{Name: old.now.Name, UUID: old.now.UUID, Notes: old.notes}
+	done := &machine.Result{Name: old.now.Name, UUID: old.now.UUID, Notes: old.notes}
 	for _, j := range jobs {
-		r.Disks = append(r.Disks, j.done)
+		done.Disks = append(done.Disks, j.done)
 	}
-	return r, nil
+	return done, nil
 }
 
 func (old *oldMachine) note(format string, args ...any) {
@@ -55,11 +58,11 @@ func (old *oldMachine) note(format string, args ...any) {
 }
 
 // begin finds the machine and its disks, and refuses what may not change.
-func (old *oldMachine) begin(ctx context.Context, conn *hyper.Conn, o Options) (jobs []*job, err error) {
+func (old *oldMachine) begin(ctx context.Context, o Options) (jobs []*job, err error) {
 	if len(old.m.Disks) == 0 {
 		return nil, fmt.Errorf("%s: %w", old.m.Point.Name, machine.ErrNoDisk)
 	}
-	if old.now, err = find(ctx, conn, old.m, o.Path); err != nil {
+	if old.now, err = old.run.find(ctx, old.m, o.Path); err != nil {
 		return nil, err
 	}
 	if old.now.Template {
@@ -72,7 +75,7 @@ func (old *oldMachine) begin(ctx context.Context, conn *hyper.Conn, o Options) (
 		return nil, err
 	}
 	note := ""
-	if old.carrier, note, err = newCarrier(ctx, conn, o); err != nil {
+	if old.carrier, note, err = old.run.carrier(ctx, o); err != nil {
 		return nil, err
 	}
 	if note != "" {
@@ -82,14 +85,14 @@ func (old *oldMachine) begin(ctx context.Context, conn *hyper.Conn, o Options) (
 }
 
 // find looks for the machine that a pattern names.
-func find(ctx context.Context, conn *hyper.Conn, m machine.Machine, pattern string) (*hyper.Machine, error) {
+func (r *Run) find(ctx context.Context, m machine.Machine, pattern string) (*hyper.Machine, error) {
 	if pattern == "" {
 		pattern = m.Point.Fact("vsphere-instance")
 	}
 	if pattern == "" {
 		return nil, fmt.Errorf("%s: %w: nor is it said which machine to restore over", m.Point.Name, machine.ErrNoDefinition)
 	}
-	all, err := conn.Machines(ctx)
+	all, err := r.machines.get(ctx, r.conn.Machines)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +100,7 @@ func find(ctx context.Context, conn *hyper.Conn, m machine.Machine, pattern stri
 	if err != nil {
 		return nil, err
 	}
-	return conn.Machine(ctx, e.Ref)
+	return r.conn.Machine(ctx, e.Ref)
 }
 
 // put writes all disks, with change tracking off, and the machine marked meanwhile.

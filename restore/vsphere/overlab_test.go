@@ -131,7 +131,7 @@ func (l *overLab) machine(p *format.Manifest, disks ...string) machine.Machine {
 // over restores the point.
 func (l *overLab) over(disks ...string) (*machine.Result, error) {
 	l.t.Helper()
-	return vsphere.Over(l.t.Context(), l.conn, l.machine(l.point, disks...), l.o)
+	return vsphere.Begin(l.conn).Over(l.t.Context(), l.machine(l.point, disks...), l.o)
 }
 
 // must restores, and the machine is then what the point has.

@@ -39,7 +39,7 @@ func (n *newMachine) locate() error {
 	if n.name = escaped(name); name == "" {
 		n.name = n.recorded()
 	}
-	if n.missing == nil && n.site.Child(n.folder, n.name) {
+	if n.missing == nil && n.site.Child(n.folder, n.name).Value != "" {
 		return fmt.Errorf("%s/%s: %w", n.path, n.name, machine.ErrExists)
 	}
 	return nil

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	hyper "vbfs/hyper/vsphere"
 	"vbfs/restore"
 )
 
-// newCarrier chooses the transport, and says with a note why it is not the library if that could be had.
-func newCarrier(ctx context.Context, conn *hyper.Conn, o Options) (c *carrier, note string, err error) {
+// carrier chooses the transport, and says with a note why it is not the library if that could be had.
+func (r *Run) carrier(ctx context.Context, o Options) (c *carrier, note string, err error) {
 	c = &carrier{
-		conn: conn, library: o.Transport != NFC, vddk: o.VDDK, delta: o.Delta, verify: o.Verify, workers: o.Workers, progress: o.Progress,
+		conn: r.conn, library: o.Transport != NFC, vddk: o.VDDK, delta: o.Delta, verify: o.Verify, workers: o.Workers, progress: o.Progress,
 		retryPause: o.RetryPause,
 	}
 	switch o.Transport {
@@ -20,7 +19,7 @@ func newCarrier(ctx context.Context, conn *hyper.Conn, o Options) (c *carrier, n
 		return nil, "", fmt.Errorf("%w: transport %s", restore.ErrUnsupported, o.Transport)
 	}
 	if c.library {
-		_, err := hyper.FindVDDK(ctx, o.VDDK)
+		err := r.library(ctx, o.VDDK)
 		switch {
 		case err != nil && (o.Transport == VDDK || ctx.Err() != nil):
 			return nil, "", err
