@@ -42,6 +42,12 @@ var (
 	// ErrNoPool: there is no such storage pool.
 	ErrNoPool = errors.New("no such storage pool")
 
+	// ErrNoVolume: the storage pool has no such volume.
+	ErrNoVolume = errors.New("no such volume")
+
+	// ErrVolumeExists: the storage pool has a volume of that name.
+	ErrVolumeExists = errors.New("volume exists")
+
 	// ErrNoNetwork: there is no such network.
 	ErrNoNetwork = errors.New("no such network")
 
@@ -72,6 +78,8 @@ var marks = map[rpc.ErrorNumber]error{
 	rpc.ErrNoDomain:               ErrNoDomain,
 	rpc.ErrNoDomainCheckpoint:     ErrNoCheckpoint,
 	rpc.ErrNoStoragePool:          ErrNoPool,
+	rpc.ErrNoStorageVol:           ErrNoVolume,
+	rpc.ErrStorageVolExist:        ErrVolumeExists,
 	rpc.ErrNoNetwork:              ErrNoNetwork,
 	rpc.ErrOperationInvalid:       ErrInvalid,
 	rpc.ErrOperationUnsupported:   ErrUnsupported,

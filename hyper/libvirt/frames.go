@@ -21,6 +21,13 @@ type frames struct {
 	pending []byte // of head, not read yet
 	left    int    // bytes of the packet after its length word, not read yet
 	dead    atomic.Bool
+	taken   atomic.Pointer[taker] // nil: packets are the library's
+}
+
+// A taker gets whole packets, without their length word, in place of the library.
+type taker struct {
+	packets chan []byte
+	gone    chan struct{} // closed: nobody takes any more
 }
 
 // Read and Write note that the connection is broken, which the library may miss.
@@ -56,15 +63,37 @@ func (f *frames) read(p []byte) (int, error) {
 	return n, err
 }
 
-// next reads the length of the packet that comes.
+// next reads the length of the packet that comes for the library. What comes when packets are taken is not the library's.
 func (f *frames) next() error {
-	if _, err := io.ReadFull(f.Conn, f.head[:]); err != nil {
+	for {
+		if _, err := io.ReadFull(f.Conn, f.head[:]); err != nil {
+			return err
+		}
+		n := binary.BigEndian.Uint32(f.head[:])
+		if n < minPacket || n > maxPacket {
+			return fmt.Errorf("%w: a packet of %d bytes", ErrProtocol, n)
+		}
+		t := f.taken.Load()
+		if t == nil {
+			f.pending, f.left = f.head[:], int(n)-len(f.head)
+			return nil
+		}
+		if err := t.take(f.Conn, int(n)-len(f.head)); err != nil {
+			return err
+		}
+	}
+}
+
+// take reads a packet's n bytes and hands them over.
+func (t *taker) take(conn io.Reader, n int) error {
+	packet := make([]byte, n)
+	if _, err := io.ReadFull(conn, packet); err != nil {
 		return err
 	}
-	n := binary.BigEndian.Uint32(f.head[:])
-	if n < minPacket || n > maxPacket {
-		return fmt.Errorf("%w: a packet of %d bytes", ErrProtocol, n)
+	select {
+	case t.packets <- packet:
+		return nil
+	case <-t.gone:
+		return net.ErrClosed
 	}
-	f.pending, f.left = f.head[:], int(n)-len(f.head)
-	return nil
 }

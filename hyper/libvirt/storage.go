@@ -1,10 +1,8 @@
 package libvirt
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 
 	rpc "github.com/digitalocean/go-libvirt"
 	"github.com/google/uuid"
@@ -12,48 +10,27 @@ import (
 
 // Download reads a file of the daemon's host, of at most limit bytes, which has to lie in one of its active storage pools.
 func (c *Conn) Download(ctx context.Context, path string, limit int64) ([]byte, error) {
-	type volume struct {
-		rpc.StorageVol
-		size uint64
+	v, err := c.VolumeAt(ctx, path)
+	var size int64
+	if err == nil {
+		size, err = v.Size(ctx)
 	}
-	vol, err := ask(ctx, c, func(l *rpc.Libvirt) (v volume, err error) {
-		if v.StorageVol, err = l.StorageVolLookupByPath(path); err == nil {
-			_, v.size, _, err = l.StorageVolGetInfoFlags(v.StorageVol, uint32(rpc.StorageVolGetPhysical))
-		}
-		return v, err
-	})
-	if err == nil && vol.size > uint64(limit) {
-		err = fmt.Errorf("%w: %d bytes, of at most %d", ErrTooLong, vol.size, limit)
+	if err == nil && size > limit {
+		err = fmt.Errorf("%w: %d bytes, of at most %d", ErrTooLong, size, limit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("download %s: %w", path, err)
 	}
-	b, err := ask(ctx, c, func(l *rpc.Libvirt) ([]byte, error) {
-		w := &bounded{left: vol.size}
-		err := l.StorageVolDownload(vol.StorageVol, w, 0, 0, 0)
-		return w.Bytes(), err
-	})
-	if err == nil && uint64(len(b)) != vol.size {
-		err = fmt.Errorf("%w: %d bytes came of %d", ErrProtocol, len(b), vol.size)
-	}
+	b := make([]byte, size)
+	r, err := v.reader(ctx, size, 1)
 	if err != nil {
-		return nil, fmt.Errorf("download %s: %w", path, err)
+		return nil, err
+	}
+	defer r.Close()
+	if n, err := r.ReadAt(b, 0); n < len(b) {
+		return nil, err
 	}
 	return b, nil
-}
-
-// bounded takes no more bytes than were announced.
-type bounded struct {
-	bytes.Buffer
-	left uint64
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if uint64(len(p)) > b.left {
-		return 0, io.ErrShortBuffer
-	}
-	b.left -= uint64(len(p))
-	return b.Buffer.Write(p)
 }
 
 // Secret gives the value of a secret that libvirt keeps for a volume, by its UUID or else by its usage. It does not give one that is

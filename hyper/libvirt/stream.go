@@ -1,0 +1,197 @@
+package libvirt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	rpc "github.com/digitalocean/go-libvirt"
+)
+
+// A stream is a connection of its own for the bytes of volumes, so that it can be ended at any time: the library's own streams know no
+// end before theirs, no holes, and hold up what else its connection does. The library begins the connection, and leaves it to us.
+//
+//	call -> reply, then data and holes one way, then the end, and a reply
+type stream struct {
+	link   *link
+	packs  *taker
+	gone   func()                // nobody takes packets any more; once
+	why    atomic.Pointer[error] // it was cut
+	stop   func() bool           // ends the watch on the context
+	idle   *time.Timer
+	serial uint32
+	early  []packet // of a stream whose call has no reply yet, as they came
+}
+
+// A packet's fields: libvirt, src/rpc/virnetprotocol.x, virNetMessageHeader; docs/kbase/internals/rpc.
+const (
+	programRemote   = 0x20008086
+	protocolVersion = 1
+	headerLen       = 24 // program, version, procedure, type, serial, status, of 4 bytes each
+
+	typeCall   = 0
+	typeReply  = 1
+	typeStream = 3
+	typeHole   = 6
+
+	statusOK       = 0
+	statusError    = 1
+	statusContinue = 2
+)
+
+// Procedures that have a stream, and the flag by which holes are told: libvirt, src/remote/remote_protocol.x, libvirt-storage.h.
+const (
+	procUpload   = 208
+	procDownload = 209
+
+	sparse = 1
+)
+
+// maxData is the most that every libvirt takes in a packet of a stream, in bytes: VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX.
+const maxData = 262120
+
+// maxEarly bounds how many packets are kept that come before a reply, which is under way by then.
+const maxEarly = 256
+
+// idleTime bounds how long a daemon may take nothing and say nothing: storage that writes back what it was given makes it wait.
+const idleTime = 5 * time.Minute
+
+// stream makes a connection that ends with the context.
+func (c *Conn) stream(ctx context.Context) (*stream, error) {
+	l, err := c.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{link: l, packs: &taker{make(chan []byte), make(chan struct{})}, serial: 1 << 30}
+	s.gone = sync.OnceFunc(func() { close(s.packs.gone) })
+	l.conn.taken.Store(s.packs)
+	s.stop = context.AfterFunc(ctx, func() { s.cut(context.Cause(ctx)) })
+	s.idle = time.AfterFunc(idleTime, func() { s.cut(fmt.Errorf("%w: nothing came or went within %v", ErrTimeout, idleTime)) })
+	return s, nil
+}
+
+// cut ends the connection at once, for a reason that whatever is under way fails with.
+func (s *stream) cut(why error) {
+	if s.why.CompareAndSwap(nil, &why) {
+		s.link.conn.Conn.Close()
+	}
+}
+
+// close ends the connection. What was under way is called off by the daemon.
+func (s *stream) close() {
+	s.stop()
+	s.idle.Stop()
+	s.cut(ErrClosed)
+	s.gone() // after which the library is told that the connection is gone, and ends what it has of it
+}
+
+// lost is why the connection ended.
+func (s *stream) lost(err error) error {
+	if why := s.why.Load(); why != nil {
+		return *why
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// begin calls a procedure, and returns when its stream has begun. The daemon may send of it before it replies.
+func (s *stream) begin(proc uint32, args []byte) error {
+	s.serial++
+	s.early = nil
+	if err := s.send(proc, typeCall, statusOK, args); err != nil {
+		return err
+	}
+	var early []packet
+	for len(early) < maxEarly {
+		p, err := s.await(proc)
+		if err != nil {
+			return err
+		}
+		if p.kind == typeReply {
+			s.early = early
+			return nil
+		}
+		early = append(early, p)
+	}
+	return fmt.Errorf("%w: a stream without a reply", ErrProtocol)
+}
+
+// send writes a packet.
+func (s *stream) send(proc, kind, status uint32, payload []byte) error {
+	b := make([]byte, 4+headerLen, 4+headerLen+len(payload))
+	for i, v := range []uint32{uint32(4 + headerLen + len(payload)), programRemote, protocolVersion, proc, kind, s.serial, status} {
+		binary.BigEndian.PutUint32(b[4*i:], v)
+	}
+	if _, err := s.link.conn.Conn.Write(append(b, payload...)); err != nil {
+		return s.lost(err)
+	}
+	s.idle.Reset(idleTime)
+	return nil
+}
+
+// A packet is what came of a stream.
+type packet struct {
+	kind, status uint32
+	payload      []byte
+}
+
+// await gives the next packet of a procedure's stream or what the daemon says is wrong.
+func (s *stream) await(proc uint32) (packet, error) {
+	if len(s.early) > 0 {
+		p := s.early[0]
+		s.early = s.early[1:]
+		return p, nil
+	}
+	for {
+		select {
+		case b := <-s.packs.packets:
+			p, ours, err := s.open(proc, b)
+			if err != nil || ours {
+				return p, err
+			}
+		case <-s.link.rpc.Disconnected():
+			return packet{}, s.lost(errors.New("end of file"))
+		}
+	}
+}
+
+// refused tells of an error of the daemon's that came meanwhile, without waiting for one.
+func (s *stream) refused(proc uint32) error {
+	select {
+	case b := <-s.packs.packets:
+		_, _, err := s.open(proc, b)
+		return err
+	default:
+		return nil
+	}
+}
+
+// open takes a packet apart. Those of others, as of calls long gone, are not ours.
+func (s *stream) open(proc uint32, b []byte) (p packet, ours bool, err error) {
+	s.idle.Reset(idleTime)
+	field := func(i int) uint32 { return binary.BigEndian.Uint32(b[4*i:]) }
+	p = packet{kind: field(3), status: field(5), payload: b[headerLen:]}
+	if field(0) != programRemote || field(2) != proc || field(4) != s.serial {
+		return p, false, nil
+	}
+	if p.status == statusError {
+		return p, true, translate(said(p.payload))
+	}
+	return p, true, nil
+}
+
+// said takes apart what the daemon says is wrong: remote_error in libvirt, src/rpc/virnetprotocol.x, virNetMessageError. Its text is
+// the first of its strings.
+func said(b []byte) error {
+	if len(b) < 16 {
+		return fmt.Errorf("%w: an error of %d bytes", ErrProtocol, len(b))
+	}
+	code, there, n := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
+	if there != 1 || uint64(n) > uint64(len(b)-16) {
+		return rpc.Error{Code: code, Message: fmt.Sprintf("error %d of libvirt", code)}
+	}
+	return rpc.Error{Code: code, Message: string(b[16 : 16+n])}
+}
