@@ -52,6 +52,7 @@ var rules = []struct {
 	{"ingest/virtnbd", []string{"ingest", "index/format"}, "another tool's files"},
 	{"ingest/virtnbd/handmade", nil, "what writes sets in tests knows nothing of who reads them"},
 	{"ingest/sourcetest", []string{"ingest"}, "the suite knows the seam"},
+	{"restore/qcow2", nil, "an image is written by offsets and bytes"},
 	{"restore/machine", []string{"restore", "index/format"}, "what restores of machines share, whatever runs them"},
 	{"restore/translate", []string{"index/format", "hyper/vmx", "restore/machine"}, "a machine's hardware in another hypervisor's words"},
 	{"restore/libvirt", []string{"restore", "restore/...", "index/format", "hyper/libvirt", "hyper/qemu"}, "a machine is made of what its point recorded"},
