@@ -45,15 +45,7 @@ func Fill(ctx context.Context, img Image, t Target, o Options) error {
 	if o.Verify && !ok {
 		return ErrNoReread
 	}
-	put := writer{img, t, o.Progress}.put
-	if o.Compare {
-		stored, ok := t.(io.ReaderAt)
-		if !ok {
-			return ErrNoReread
-		}
-		put = newComparer(img, t, stored, o.Progress).put
-	}
-	if err := each(ctx, img, o, put); err != nil {
+	if err := write(ctx, img, t, o); err != nil {
 		return err
 	}
 	if o.Verify {
@@ -65,6 +57,22 @@ func Fill(ctx context.Context, img Image, t Target, o Options) error {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// write puts the image to the target in the way that it can be written.
+func write(ctx context.Context, img Image, t Target, o Options) error {
+	w := writer{img, t, o.Progress}
+	stored, readable := t.(io.ReaderAt)
+	_, ordered := t.(Ordered)
+	switch {
+	case !o.Compare && ordered:
+		return inOrder(ctx, img, o, w.take)
+	case !o.Compare:
+		return each(ctx, img, o, w.put)
+	case !readable || ordered:
+		return ErrNoReread
+	}
+	return each(ctx, img, o, newComparer(img, t, stored, o.Progress).put)
 }
 
 // each gives every chunk of the image to one of several workers, in order of offset, but for those that are there. Each
@@ -124,6 +132,9 @@ func (w writer) put(_ context.Context, r run, buf []byte) error {
 	}
 	return w.write(r, p)
 }
+
+// take is write for runs whose bytes were read ahead.
+func (w writer) take(_ context.Context, r run, p []byte) error { return w.write(r, p) }
 
 // write puts a run, whose bytes are p if it is one of data.
 func (w writer) write(r run, p []byte) error {

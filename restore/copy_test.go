@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,6 +76,53 @@ func TestMemory(t *testing.T) {
 			Untouched: func() { untouched(t, m) },
 		}
 	})
+}
+
+// An ordered memory wants its ranges one behind the other.
+type orderedMemory struct {
+	*memory
+	at   int64
+	busy atomic.Bool
+}
+
+func (m *orderedMemory) Ordered() {}
+
+func (m *orderedMemory) follow(off, n int64) error {
+	if !m.busy.CompareAndSwap(false, true) {
+		return errors.New("two at once")
+	}
+	defer m.busy.Store(false)
+	if off != m.at {
+		return fmt.Errorf("%d bytes at %d, after %d", n, off, m.at)
+	}
+	m.at += n
+	return nil
+}
+
+func (m *orderedMemory) WriteAt(p []byte, off int64) (int, error) {
+	if err := m.follow(off, int64(len(p))); err != nil {
+		return 0, err
+	}
+	return m.memory.WriteAt(p, off)
+}
+
+func (m *orderedMemory) Zero(off, n int64) error {
+	return errors.Join(m.follow(off, n), m.memory.Zero(off, n))
+}
+
+func TestOrdered(t *testing.T) {
+	targettest.Test(t, func(t *testing.T, size int64) targettest.Place {
+		m := &orderedMemory{memory: newMemory(size)}
+		return targettest.Place{
+			Open:      func(restore.Spec) (restore.Target, error) { return m, nil },
+			Read:      func(int64) []byte { return m.bytes },
+			Untouched: func() { untouched(t, m.memory) },
+		}
+	})
+	m := &orderedMemory{memory: newMemory(9 << 20)}
+	if err := restore.Copy(t.Context(), random(9<<20), m, restore.Options{Compare: true}); !errors.Is(err, restore.ErrNoReread) {
+		t.Errorf("compared: %v", err)
+	}
 }
 
 func untouched(t *testing.T, m *memory) {

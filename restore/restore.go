@@ -24,7 +24,7 @@ type Image interface {
 }
 
 // A Target is what a disk is restored to. WriteAt and Zero are called by several goroutines at once, within the disk,
-// aligned to Granule, and never twice for the same byte.
+// aligned to Granule, and never twice for the same byte; those of an Ordered one are not called at once.
 type Target interface {
 	io.WriterAt
 
@@ -36,6 +36,13 @@ type Target interface {
 
 	// Close releases the target. Without a Sync that succeeded it throws away what was written, if it can.
 	Close() error
+}
+
+// An Ordered target is one that can be written from its beginning to its end alone: its ranges come in order of offset, one at a time,
+// while what follows is read ahead.
+type Ordered interface {
+	Target
+	Ordered()
 }
 
 // A Rereader is a target that can be verified.

@@ -8,13 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A part is a run on its way to a stream.
-type part struct {
-	run
-	buf   []byte     // nil for zeros
-	ready chan error // of capacity 1: how the reading of buf ended
-}
-
 // CopyStream restores an image to what takes bytes in order only: zeros are written out. What is written when it fails
 // cannot be taken back. A Write that blocks holds up the end of a cancelled restore.
 func CopyStream(ctx context.Context, img Image, w io.Writer, o Options) error {
@@ -22,6 +15,18 @@ func CopyStream(ctx context.Context, img Image, w io.Writer, o Options) error {
 		return ErrNoReread
 	}
 	o = o.withDefaults()
+	return inOrder(ctx, img, o, streamer{w, o.Progress}.put)
+}
+
+// A part is a run on its way to where runs are taken in order.
+type part struct {
+	run
+	buf   []byte     // nil for zeros
+	ready chan error // of capacity 1: how the reading of buf ended
+}
+
+// inOrder gives every chunk of the image to one goroutine, in order of offset; those of data with their bytes, which are read ahead.
+func inOrder(ctx context.Context, img Image, o Options, put func(context.Context, run, []byte) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	order := make(chan part, o.Workers)
 	free := make(chan []byte, o.Workers) // the buffers, and so the bound of what is read ahead
@@ -34,7 +39,10 @@ func CopyStream(ctx context.Context, img Image, w io.Writer, o Options) error {
 	})
 	g.Go(func() error {
 		for p := range order {
-			if err := p.writeTo(ctx, w, o.Progress); err != nil {
+			if err := p.wait(ctx); err != nil {
+				return err
+			}
+			if err := put(ctx, p.run, p.buf); err != nil {
 				return err
 			}
 			if p.data {
@@ -74,34 +82,46 @@ func readAhead(ctx context.Context, g *errgroup.Group, img Image, order chan<- p
 	return nil
 }
 
-// writeTo writes the part's bytes, once they are there.
-func (p part) writeTo(ctx context.Context, w io.Writer, progress *Progress) error {
-	if !p.data {
-		return p.writeZeros(ctx, w, progress)
-	}
-	if err := <-p.ready; err != nil {
-		return fmt.Errorf("image: %w", err)
+// wait returns when the part's bytes are there.
+func (p part) wait(ctx context.Context) error {
+	if p.data {
+		if err := <-p.ready; err != nil {
+			return fmt.Errorf("image: %w", err)
+		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := writeFull(w, p.buf, p.off); err != nil {
-		return err
-	}
-	progress.Data.Add(p.n)
 	return nil
 }
 
-func (p part) writeZeros(ctx context.Context, w io.Writer, progress *Progress) error {
-	for off := p.off; off < p.end(); off += chunkSize {
+// A streamer writes runs, zeros as well.
+type streamer struct {
+	w        io.Writer
+	progress *Progress
+}
+
+func (s streamer) put(ctx context.Context, r run, p []byte) error {
+	if !r.data {
+		return s.zeros(ctx, r)
+	}
+	if err := writeFull(s.w, p, r.off); err != nil {
+		return err
+	}
+	s.progress.Data.Add(r.n)
+	return nil
+}
+
+func (s streamer) zeros(ctx context.Context, r run) error {
+	for off := r.off; off < r.end(); off += chunkSize {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		n := min(chunkSize, p.end()-off)
-		if err := writeFull(w, zeros[:n], off); err != nil {
+		n := min(chunkSize, r.end()-off)
+		if err := writeFull(s.w, zeros[:n], off); err != nil {
 			return err
 		}
-		progress.Zero.Add(n)
+		s.progress.Zero.Add(n)
 	}
 	return nil
 }
