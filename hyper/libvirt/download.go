@@ -31,9 +31,10 @@ func (v *Volume) reader(ctx context.Context, size int64, connections int) (*Read
 	g, dialing := errgroup.WithContext(ctx)
 	for i := range r.all {
 		g.Go(func() (err error) {
-			if dialing.Err() == nil {
-				r.all[i], err = v.conn.stream(ctx)
+			if dialing.Err() != nil {
+				return context.Cause(dialing)
 			}
+			r.all[i], err = v.conn.stream(ctx)
 			return err
 		})
 	}

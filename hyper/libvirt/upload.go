@@ -80,7 +80,8 @@ func (u *Upload) send(kind, status uint32, payload []byte) error {
 	return nil
 }
 
-// Finish returns when the daemon has written all that it was given. Only Close may follow.
+// Finish returns when the daemon has written all that it was given. Only Close may follow. libvirt 9.0 does not tell when the last of it
+// did not fit: the file is shorter then, see Size.
 func (u *Upload) Finish() error {
 	if err := u.send(typeStream, statusOK, nil); err != nil {
 		return err
