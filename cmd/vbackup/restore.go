@@ -49,6 +49,10 @@ With libvirt: as TARGET a whole machine comes back: as a new one, whose images a
 UUID and network addresses when it comes back under its own name and no other has them. With --delta only what differs is
 written, into the images as they are.
 
+With --connect qemu+ssh://USER@HOST/system or qemu+tls://HOST/system the new machine is made on another host, by libvirt alone: its
+images and files are volumes of the storage pool of --storage, or of the pool whose directory is named. What cannot be seen of that
+host from here is told. --overwrite is for the host itself.
+
 With vsphere:PATH as TARGET it becomes a machine of VMware's. PATH is the new machine's, /DC/vm/folder/NAME, or a folder's, or
 empty: then it comes back where it was. Folders are made as needed. Its datastores, networks, cluster or host and pool are the
 recorded ones, if they are there, else the only ones, else to be named. Disks go through VMware's library VDDK where that is
@@ -74,6 +78,7 @@ With --dry-run nothing is made: it tells what would be, as far as that can be to
 vbackup restore -r /srv/backup db01@2026-11-19:vdb /dev/vg0/restored --overwrite --verify
 vbackup restore -r /srv/backup web01@latest - | ssh host 'cat > web01.raw'
 vbackup restore -r /srv/backup web01@2026-11-19 libvirt: --name web01-old --storage default
+vbackup restore -r /srv/backup web01@latest libvirt: --connect qemu+ssh://root@kvm2/system --storage default --verify
 vbackup restore -r /srv/backup web01@latest libvirt: --overwrite --delta
 vbackup restore -r /srv/backup web01@latest vsphere:/DC/vm/restored/web01-old --server vcenter --user backup@vsphere.local --network 'VM Network=Test'
 vbackup restore -r /srv/backup web01@latest vsphere: --server vcenter --user backup@vsphere.local --overwrite --delta

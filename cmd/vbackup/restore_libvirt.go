@@ -181,7 +181,7 @@ var machineWaysOut = []remedy{
 	{vm.ErrRuns, "shut it down first, with: virsh shutdown; or make another machine with --name and --storage"},
 	{vm.ErrSnapshots, "or make another machine of the point with --name and --storage"},
 	{vm.ErrOther, "restore a new machine with --name and --storage, or that disk to a file"},
-	{libvirt.ErrRemote, "run vbackup on that host, with the repository within reach, or restore disks to an NBD server there"},
+	{libvirt.ErrRemote, "make a new machine there with --name and --storage POOL, or run vbackup on that host, with the repository within reach"},
 	{vm.ErrNoStorage, "name a directory that exists, as in --storage /var/lib/libvirt/images, or an active pool of type dir, fs or netfs"},
 	{qemu.ErrInUse, "shut down the machine that has it"},
 	{restore.ErrExists, "take another --name or --storage: files that are there are never replaced by a new machine's"},

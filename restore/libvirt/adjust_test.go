@@ -17,8 +17,16 @@ func recordedXML(os, devices string) string {
 }
 
 // A host that has what is listed, as KIND:NAME.
-func hostWith(things ...string) func(kind, name string) bool {
-	return func(kind, name string) bool { return slices.Contains(things, kind+":"+name) }
+func hostWith(things ...string) func(kind, name string) presence {
+	return func(kind, name string) presence {
+		switch {
+		case slices.Contains(things, kind+":"+name):
+			return there
+		case slices.Contains(things, "afar"):
+			return unseen
+		}
+		return absent
+	}
 }
 
 var vda = map[string]file{"vda": {"/new/web01-vda.qcow2", "qcow2"}}

@@ -15,7 +15,7 @@ type change struct {
 	fresh bool              // another machine than the recorded one, which may still be there
 	disks map[string]file   // restored, by target
 	files map[string]string // restored, by kind of configuration: their paths
-	has   func(kind, name string) bool
+	has   func(kind, name string) presence
 }
 
 // A file is a disk's new image.
@@ -24,6 +24,7 @@ type file struct{ path, format string }
 // Kinds of things that a host has or does not have.
 const (
 	hasFile    = "file"    // by its path
+	hasName    = "name"    // as hasFile, or a link to nothing
 	hasNetwork = "network" // of libvirt, active
 	hasDevice  = "device"  // of the host's network: a bridge
 )
@@ -75,6 +76,15 @@ func parse(xml string) (*libvirtxml.Domain, error) {
 		dom.OS = &libvirtxml.DomainOS{}
 	}
 	return &dom, nil
+}
+
+// missing notes that a file is not there, or is not known to be, and tells whether it did.
+func (d *definition) missing(format, what, path string) bool {
+	p := d.has(hasFile, path)
+	if p != there {
+		d.note(format, what, path, p)
+	}
+	return p != there
 }
 
 func (d *definition) note(format string, args ...any) {

@@ -12,20 +12,20 @@ func (d *definition) look() {
 	for i, card := range d.Devices.Interfaces {
 		switch s := card.Source; {
 		case s == nil:
-		case s.Network != nil && !d.has(hasNetwork, s.Network.Network):
-			d.note("network card %d is on the network %s, which is not active here", i, s.Network.Network)
-		case s.Bridge != nil && !d.has(hasDevice, s.Bridge.Bridge):
-			d.note("network card %d is on the bridge %s, which is not here", i, s.Bridge.Bridge)
-		case s.Direct != nil && !d.has(hasDevice, s.Direct.Dev):
-			d.note("network card %d is on the device %s, which is not here", i, s.Direct.Dev)
+		case s.Network != nil && d.has(hasNetwork, s.Network.Network) != there:
+			d.note("network card %d is on the network %s, which is not active there", i, s.Network.Network)
+		case s.Bridge != nil:
+			d.wired(i, "bridge", s.Bridge.Bridge)
+		case s.Direct != nil:
+			d.wired(i, "device", s.Direct.Dev)
 		}
 	}
 	for _, h := range d.Devices.Hostdevs {
 		d.note("it has %s of its host", hostDevice(&h))
 	}
 	for _, f := range d.Devices.Filesystems {
-		if s := f.Source; s != nil && s.Mount != nil && s.Mount.Dir != "" && !d.has(hasFile, s.Mount.Dir) {
-			d.note("it shares the directory %s, which is not here", s.Mount.Dir)
+		if s := f.Source; s != nil && s.Mount != nil && s.Mount.Dir != "" {
+			d.missing("%s %s, which %s", "it shares the directory", s.Mount.Dir)
 		}
 	}
 	for _, t := range d.Devices.TPMs {
@@ -35,6 +35,13 @@ func (d *definition) look() {
 		if b := t.Backend; b != nil && b.Passthrough != nil {
 			d.note("it has the TPM of its host")
 		}
+	}
+}
+
+// wired looks after what a network card is connected to.
+func (d *definition) wired(card int, kind, name string) {
+	if p := d.has(hasDevice, name); p != there {
+		d.note("network card %d is on the %s %s, which %s", card, kind, name, p)
 	}
 }
 

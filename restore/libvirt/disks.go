@@ -57,18 +57,16 @@ func flatten(disk *libvirtxml.DomainDisk, to file) {
 // that write to one disk destroy it, so that the recorded machine's disks do not become another's, too.
 func (d *definition) left(disk *libvirtxml.DomainDisk) bool {
 	where := place(disk)
-	there := where != "" && strings.HasPrefix(where, "/") && d.has(hasFile, where)
+	found := absent
+	if strings.HasPrefix(where, "/") {
+		found = d.has(hasFile, where)
+	}
 	switch {
 	case disk.Device == "cdrom" || disk.Device == "floppy":
-		if !there && !blank(disk) {
-			d.note("%s is empty: its medium %s is not there", target(disk), cmp.Or(where, "on the network"))
-		}
-		if !there {
-			disk.Source, disk.BackingStore = nil, nil
-		}
+		d.medium(disk, found)
 		return true
-	case !there:
-		d.note("%s is left out: the point has no image of it, and %s is not there", target(disk), cmp.Or(where, "what it lay on"))
+	case found != there:
+		d.note("%s is left out: the point has no image of it, and %s %s", target(disk), cmp.Or(where, "what it lay on"), found)
 		return false
 	case d.fresh && disk.ReadOnly == nil && disk.Shareable == nil:
 		d.note("%s is left out: the point has no image of it, and %s is the recorded machine's", target(disk), where)
@@ -76,6 +74,22 @@ func (d *definition) left(disk *libvirtxml.DomainDisk) bool {
 	}
 	d.note("%s is %s as it is now: the point has no image of it", target(disk), where)
 	return true
+}
+
+// medium looks after what is in a drive. Of what is not seen, libvirt finds out when the machine starts: docs/formatdomain,
+// "startupPolicy".
+func (d *definition) medium(disk *libvirtxml.DomainDisk, found presence) {
+	switch {
+	case found == there:
+	case blank(disk):
+		disk.Source, disk.BackingStore = nil, nil
+	case found == unseen:
+		d.note("the medium of %s, %s, %s: if it is not there when the machine starts, the drive is empty", target(disk), place(disk), found)
+		disk.Source.StartupPolicy = "optional"
+	default:
+		d.note("%s is empty: its medium %s %s", target(disk), cmp.Or(place(disk), "on the network"), found)
+		disk.Source, disk.BackingStore = nil, nil
+	}
 }
 
 // blank tells whether a drive has no medium.

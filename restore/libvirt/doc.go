@@ -4,7 +4,10 @@
 //
 //	New   definition of the point --adjust--> definition of the machine to be ------------------------+
 //	        |                                                                                         |
-//	      disks, files --> restore/raw, restore/image --> images in a directory or pool --> names --> defined
+//	      disks, files --> host --+-- restore/raw, restore/image --> images in a directory or pool --> names --> defined
+//	                              |      this one                                                              ^
+//	                              +-- restore/qcow2, plain --> uploads into a pool's volumes ------------------+
+//	                                     one that libvirt alone leads to
 //
 //	Over  disks of the point --match--> disks of the machine, by target and size
 //	                                      |
@@ -12,12 +15,18 @@
 //	                  the image as it is, through QEMU (inPlace): all of it, or what differs (delta)
 //
 // Words: the recorded machine is the one that the point was captured from; a fresh one has a UUID and network addresses of its
-// own. A note is a sentence for the user about what is not as it was.
+// own. A note is a sentence for the user about what is not as it was. The host is where the machine comes to be: this one, or a remote
+// one, of which only what lies in a storage pool can be seen.
 //
 // Invariants:
 //
 //   - New never touches what was there before, and leaves nothing when it fails: images get their names when all are written,
 //     and the definition comes last.
+//   - To a remote host nothing leads but libvirt: no tool, no shell, no right that libvirt does not give. An image there has its name from the
+//     beginning; one whose writing was broken off is removed, and until its last step no qcow2. libvirt has no way to make
+//     it durable, and does not tell of every write that did not come about: its length and its first cluster are read back.
+//   - What is not seen of a remote host is told by a note, never taken to be there or not: such media stay, and the drive is empty
+//     if libvirt does not find them; a disk that is not the point's goes.
 //   - Over does nothing to a machine that runs, is paused or saved, or has snapshots. Until all its disks are written, and
 //     verified if that was asked for, none is replaced; QEMU's locks keep the machine from starting meanwhile. What is
 //     written in place cannot be taken back, and is named when the restore fails.

@@ -2,5 +2,5 @@ package libvirt
 
 import "errors"
 
-// ErrRemote: disks can only be written on the host itself.
+// ErrRemote: the images of a machine that is there can only be written on its host itself.
 var ErrRemote = errors.New("not on this host")

@@ -2,6 +2,7 @@ package libvirt
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,35 +38,40 @@ type put struct {
 
 // files chooses where the machine's recorded files go: a kernel, firmware and the like that is there as it was recorded
 // stays where it is. Of firmware, the host's own, newer or older, does as well.
-func (n *newMachine) files() (puts []put) {
+func (n *newMachine) files(ctx context.Context) (puts []put) {
 	for _, f := range bootFiles(n.recorded.OS) {
 		content := n.m.Config(f.kind)
 		if *f.path == "" || content == nil {
 			continue
 		}
-		there, err := os.ReadFile(*f.path)
-		if err == nil && (f.kind == kindLoader || bytes.Equal(there, content)) {
+		if n.has(ctx, hasFile, *f.path) == there && (f.kind == kindLoader || n.holds(ctx, *f.path, content)) {
 			continue
 		}
-		puts = append(puts, put{f.kind, n.storage.path(n.name + "-" + filepath.Base(*f.path)), content})
+		puts = append(puts, put{f.kind, n.host.path(n.name + "-" + filepath.Base(*f.path)), content})
 	}
 	if content := n.m.Config(kindNVRAM); content != nil {
-		puts = append(puts, put{kindNVRAM, n.nvram(nvramPath(n.recorded.OS)), content})
+		puts = append(puts, put{kindNVRAM, n.nvram(ctx, nvramPath(n.recorded.OS)), content})
 	}
 	return puts
 }
 
+// holds tells whether a file is what was recorded of it.
+func (n *newMachine) holds(ctx context.Context, path string, content []byte) bool {
+	b, err := n.host.read(ctx, path, int64(len(content))+1)
+	return err == nil && bytes.Equal(b, content)
+}
+
 // nvram is where the firmware's variables go: to where they were, if nothing is there; else beside them or the disks, under
 // the new name.
-func (n *newMachine) nvram(recorded string) string {
+func (n *newMachine) nvram(ctx context.Context, recorded string) string {
 	dir, base := filepath.Dir(recorded), n.name+"_VARS.fd"
-	if recorded == "" || !filepath.IsAbs(recorded) || !n.has(hasFile, dir) {
-		return n.storage.path(base)
+	if recorded == "" || !filepath.IsAbs(recorded) || n.has(ctx, hasFile, dir) != there {
+		return n.host.path(base)
 	}
 	for _, path := range []string{recorded, filepath.Join(dir, base)} {
-		if (path != recorded || !n.fresh) && !n.has(hasFile, path) {
+		if (path != recorded || !n.fresh) && n.has(ctx, hasFile, path) == absent {
 			return path
 		}
 	}
-	return n.storage.path(base)
+	return n.host.path(base)
 }

@@ -20,16 +20,15 @@ func (d *definition) boot() {
 		switch to, restored := d.files[f.kind]; {
 		case restored:
 			*f.path = to
-		case *f.path != "" && !d.has(hasFile, *f.path):
-			d.note("its %s %s is not there, and the point has not recorded it", f.kind, *f.path)
+		case *f.path != "":
+			d.missing("its %s %s %s, and the point has not recorded it", f.kind, *f.path)
 		}
 	}
 	d.variables()
 	if e := emulator(d.Domain); e != nil {
 		e.Source = nil // its state lies where libvirt has it by itself, which no other machine's does
 	}
-	if e := d.Devices.Emulator; e != "" && !d.has(hasFile, e) {
-		d.note("its emulator %s is not there: it gets the host's", e)
+	if e := d.Devices.Emulator; e != "" && d.missing("%s %s %s: it gets the host's", "its emulator", e) {
 		d.Devices.Emulator = ""
 	}
 }
@@ -57,7 +56,7 @@ func (d *definition) variables() {
 		d.OS.NVRam = &libvirtxml.DomainNVRam{NVRam: to}
 	case restored:
 		n.Source, n.NVRam = nil, to
-	case n != nil && (d.fresh || !d.has(hasFile, nvramPath(d.OS))):
+	case n != nil && (d.fresh || d.has(hasFile, nvramPath(d.OS)) != there):
 		d.note("the point has no NVRAM: the firmware begins with an empty one")
 		n.Source, n.NVRam = nil, ""
 	}

@@ -1,36 +1,34 @@
 package libvirt
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"vbfs/restore"
 	"vbfs/restore/machine"
 )
 
 // foresee tells what would be made, and looks whether its places are free.
-func (n *newMachine) foresee() (*machine.Result, error) {
+func (n *newMachine) foresee(ctx context.Context) (*machine.Result, error) {
 	var jobs []*job
 	for _, d := range n.m.Disks {
 		j := &job{disk: d, to: n.image(d), how: machine.Made}
-		if err := free(j.to.path); err != nil {
+		if err := n.free(ctx, j.to.path); err != nil {
 			return nil, fmt.Errorf("disk %s: %w", d.Record.Name, err)
 		}
 		jobs = append(jobs, j)
 	}
-	puts := n.files()
+	puts := n.files(ctx)
 	for _, p := range puts {
-		if err := free(p.path); err != nil {
+		if err := n.free(ctx, p.path); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.kind, err)
 		}
 	}
-	_, notes, err := n.adjusted(jobs, puts)
+	_, notes, err := n.adjusted(ctx, jobs, puts)
 	if err != nil {
 		return nil, err
 	}
-	more, err := n.tpm()
+	more, err := n.tpm(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +56,9 @@ func (old *oldMachine) foreseen(jobs []*job) *machine.Result {
 }
 
 // free tells whether a file can be made.
-func free(path string) error {
-	_, err := os.Lstat(path)
-	switch {
-	case err == nil:
+func (n *newMachine) free(ctx context.Context, path string) error {
+	if n.has(ctx, hasName, path) == there {
 		return fmt.Errorf("%s %w", path, restore.ErrExists)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
 	}
-	return err
+	return nil
 }

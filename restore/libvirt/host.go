@@ -1,12 +1,8 @@
 package libvirt
 
-import (
-	"context"
-	"os"
-	"path/filepath"
-)
+import "context"
 
-// look asks libvirt for the networks that the machine needs.
+// look asks libvirt for what the machine needs of its host.
 func (n *newMachine) look(ctx context.Context) error {
 	n.networks = map[string]bool{}
 	for _, card := range n.recorded.Devices.Interfaces {
@@ -23,14 +19,13 @@ func (n *newMachine) look(ctx context.Context) error {
 	return nil
 }
 
-// has tells what this host has.
-func (n *newMachine) has(kind, name string) bool {
-	switch kind {
-	case hasNetwork:
-		return n.networks[name]
-	case hasDevice:
-		name = filepath.Join("/sys/class/net", name)
+// has tells what the host has.
+func (n *newMachine) has(ctx context.Context, kind, name string) presence {
+	switch {
+	case kind != hasNetwork:
+		return n.host.has(ctx, kind, name)
+	case n.networks[name]:
+		return there
 	}
-	_, err := os.Stat(name)
-	return err == nil
+	return absent
 }

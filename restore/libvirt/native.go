@@ -41,14 +41,14 @@ func asNative(ctx context.Context, conn *hyper.Conn, m machine.Machine) (*native
 	if g.Domain.OS.Firmware == "efi" {
 		g.Notes = append(g.Notes, "its firmware begins with an empty NVRAM, for VMware's is not QEMU's: if it finds nothing to start, say what in its menu")
 	}
-	if err := host(ctx, conn, g); err != nil {
+	if err := fit(ctx, conn, g); err != nil {
 		return nil, err
 	}
 	return called(m, g)
 }
 
-// host makes what of a domain depends on its host.
-func host(ctx context.Context, conn *hyper.Conn, g *translate.Guest) error {
+// fit makes what of a domain depends on its host.
+func fit(ctx context.Context, conn *hyper.Conn, g *translate.Guest) error {
 	kvm, err := conn.KVM(ctx, g.Domain.OS.Type.Arch)
 	if err != nil {
 		return err

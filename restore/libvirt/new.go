@@ -10,7 +10,6 @@ import (
 
 	hyper "vbfs/hyper/libvirt"
 	"vbfs/restore/machine"
-	"vbfs/restore/stage"
 )
 
 // A newMachine is one on its way.
@@ -19,7 +18,7 @@ type newMachine struct {
 	m        machine.Machine
 	o        Options
 	recorded *libvirtxml.Domain
-	storage  *storage
+	host     host
 	name     string
 	uuid     string
 	fresh    bool
@@ -39,7 +38,7 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 		return nil, err
 	}
 	if o.Foresee {
-		r, err := n.foresee()
+		r, err := n.foresee(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -50,14 +49,14 @@ func New(ctx context.Context, conn *hyper.Conn, m machine.Machine, o Options) (r
 	if err != nil {
 		return nil, err
 	}
-	xml, notes, err := n.definition(jobs)
+	xml, notes, err := n.definition(ctx, jobs)
 	if err != nil {
 		return nil, err
 	}
 	if err := n.define(ctx, xml); err != nil {
 		return nil, err
 	}
-	r = &machine.Result{Name: n.name, UUID: n.uuid, Notes: append(notes, n.storage.refresh(ctx, conn)...)}
+	r = &machine.Result{Name: n.name, UUID: n.uuid, Notes: append(notes, n.host.settle(ctx)...)}
 	for _, j := range jobs {
 		r.Disks = append(r.Disks, j.restored())
 	}
@@ -78,8 +77,6 @@ func (n *newMachine) begin(ctx context.Context) (err error) {
 	switch {
 	case text == nil:
 		return fmt.Errorf("%s: %w", n.m.Point.Name, machine.ErrNoDefinition)
-	case n.conn.Remote():
-		return fmt.Errorf("images on %s: %w", n.conn.Host(), ErrRemote)
 	case len(n.m.Disks) == 0:
 		return fmt.Errorf("%s: %w", n.m.Point.Name, machine.ErrNoDisk)
 	}
@@ -89,13 +86,13 @@ func (n *newMachine) begin(ctx context.Context) (err error) {
 	if err := n.identify(ctx); err != nil {
 		return err
 	}
-	if n.storage, err = findStorage(ctx, n.conn, n.o.Storage); err != nil {
+	if n.host, err = findHost(ctx, n.conn, n.o.Storage, n.recorded.OS.Type); err != nil {
 		return err
 	}
 	if err := n.look(ctx); err != nil {
 		return err
 	}
-	return stage.CheckSpace(n.storage.dir, n.m.Data())
+	return n.host.room(ctx, n.m.Data())
 }
 
 // identify chooses the machine's name and IDs.
@@ -131,25 +128,26 @@ func (n *newMachine) taken(ctx context.Context, nameOrUUID string) (bool, error)
 }
 
 // definition puts the recorded files back, and makes the XML of the machine that has them.
-func (n *newMachine) definition(jobs []*job) (xml string, notes []string, err error) {
-	puts := n.files()
+func (n *newMachine) definition(ctx context.Context, jobs []*job) (xml string, notes []string, err error) {
+	puts := n.files(ctx)
 	for _, p := range puts {
-		if err := putFile(p.path, p.content, false); err != nil {
+		if err := n.host.put(ctx, p.path, p.content); err != nil {
 			return "", nil, fmt.Errorf("%s: %w", p.kind, err)
 		}
-		n.undo.File(p.path)
+		n.made(p.path)
 	}
-	xml, notes, err = n.adjusted(jobs, puts)
+	xml, notes, err = n.adjusted(ctx, jobs, puts)
 	if err != nil {
 		return "", nil, err
 	}
-	more, err := n.tpm()
+	more, err := n.tpm(ctx)
 	return xml, append(notes, more...), err
 }
 
 // adjusted is the XML of the machine with these disks and files.
-func (n *newMachine) adjusted(jobs []*job, puts []put) (xml string, notes []string, err error) {
-	c := change{name: n.name, uuid: n.uuid, fresh: n.fresh, disks: map[string]file{}, files: map[string]string{}, has: n.has}
+func (n *newMachine) adjusted(ctx context.Context, jobs []*job, puts []put) (xml string, notes []string, err error) {
+	c := change{name: n.name, uuid: n.uuid, fresh: n.fresh, disks: map[string]file{}, files: map[string]string{}}
+	c.has = func(kind, name string) presence { return n.has(ctx, kind, name) }
 	for _, j := range jobs {
 		c.disks[j.disk.Record.Name] = j.to
 	}

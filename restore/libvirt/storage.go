@@ -4,42 +4,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"libvirt.org/go/libvirtxml"
+
 	hyper "vbfs/hyper/libvirt"
+	"vbfs/restore"
 	"vbfs/restore/machine"
 )
 
-// A storage is where a new machine's files lie.
-type storage struct {
-	dir   string
-	pools []string // that look at the directory
+// A host is what a new machine has beside it, and where its files come to lie: this one, or one that libvirt alone leads to.
+type host interface {
+	// has tells of a kind of thing whether it is there.
+	has(ctx context.Context, kind, name string) presence
+
+	// read gives a file of at most limit bytes.
+	read(ctx context.Context, path string, limit int64) ([]byte, error)
+
+	// path is a new file's, by its name.
+	path(name string) string
+
+	// room tells whether so many bytes can be stored, or says restore.ErrNoSpace.
+	room(ctx context.Context, need int64) error
+
+	// open begins an image, which is not there yet.
+	open(ctx context.Context, d machine.Disk, to file) (restore.Target, error)
+
+	// put makes a file that is not there, complete or not at all.
+	put(ctx context.Context, path string, content []byte) error
+
+	// remove removes a file that was made.
+	remove(ctx context.Context, path string) error
+
+	// settle has libvirt know of what was made. The machine is whole without.
+	settle(ctx context.Context) (notes []string)
 }
 
-// findStorage finds a directory or a pool.
-func findStorage(ctx context.Context, conn *hyper.Conn, name string) (*storage, error) {
+// A presence is what is known of a thing, as what can be said of it.
+type presence string
+
+const (
+	there  presence = ""
+	absent presence = "is not there"
+	unseen presence = "cannot be seen from here"
+)
+
+// findHost finds the host, for a machine of that type, with the place that was named for images: a directory or a storage pool.
+func findHost(ctx context.Context, conn *hyper.Conn, name string, of *libvirtxml.DomainOSType) (host, error) {
 	pools, err := conn.Pools(ctx)
 	if err != nil && !errors.Is(err, hyper.ErrUnsupported) { // a daemon without storage
 		return nil, err
 	}
-	dir, err := directory(name, pools)
+	if !conn.Remote() {
+		return findDirectory(conn, name, pools)
+	}
+	p, err := located(conn, name, pools)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", machine.ErrNoStorage, err)
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("%w: %s is not a directory", machine.ErrNoStorage, dir)
-	}
-	s := &storage{dir: dir}
-	for _, p := range pools {
-		if p.Active && p.Files() && same(p.Path, dir) {
-			s.pools = append(s.pools, p.Name)
-		}
-	}
-	return s, nil
+	return newRemote(ctx, conn, p, of), nil
 }
 
 // directory is where images lie: the name has a slash in it, or is a pool's.
@@ -47,43 +71,39 @@ func directory(name string, pools []*hyper.Pool) (string, error) {
 	if strings.Contains(name, "/") || name == "." || name == ".." {
 		return filepath.Abs(name)
 	}
-	var known []string
+	p, err := named(name, pools)
+	if err != nil {
+		return "", err
+	}
+	return p.Path, nil
+}
+
+// named finds a pool that files can lie in.
+func named(name string, pools []*hyper.Pool) (*hyper.Pool, error) {
 	for _, p := range pools {
-		if p.Files() && p.Active {
-			known = append(known, p.Name)
-		}
 		switch {
 		case p.Name != name:
 		case !p.Active:
-			return "", fmt.Errorf("%w: the storage pool %s is not active: `virsh pool-start %s` starts it", machine.ErrNoStorage, name, name)
+			return nil, fmt.Errorf("%w: the storage pool %s is not active: `virsh pool-start %s` starts it", machine.ErrNoStorage, name, name)
 		case !p.Files():
-			return "", fmt.Errorf("%w: the storage pool %s, of type %s, is no directory of files", machine.ErrNoStorage, name, p.Type)
+			return nil, fmt.Errorf("%w: the storage pool %s, of type %s, is no directory of files", machine.ErrNoStorage, name, p.Type)
 		default:
-			return p.Path, nil
+			return p, nil
 		}
 	}
 	if name == "" {
-		return "", fmt.Errorf("%w named: there are the storage pools [%s], or any directory", machine.ErrNoStorage, list(known))
+		return nil, fmt.Errorf("%w named: there are the storage pools [%s], or any directory", machine.ErrNoStorage, usable(pools))
 	}
-	return "", fmt.Errorf("%w: no storage pool %s: there are [%s]; a directory is named with a slash, as in ./%s", machine.ErrNoStorage, name, list(known), name)
+	return nil, fmt.Errorf("%w: no storage pool %s: there are [%s]; a directory is named with a slash, as in ./%s", machine.ErrNoStorage, name, usable(pools), name)
 }
 
-// same tells whether two paths lead to one directory.
-func same(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
-// path is a new file's, named after the machine.
-func (s *storage) path(name string) string { return filepath.Join(s.dir, name) }
-
-// refresh tells libvirt of the new files. The machine is whole without.
-func (s *storage) refresh(ctx context.Context, conn *hyper.Conn) (notes []string) {
-	for _, p := range s.pools {
-		if err := conn.RefreshPool(ctx, p); err != nil {
-			notes = append(notes, fmt.Sprintf("libvirt does not list the new images yet: %v", err))
+// usable lists the pools that files can lie in.
+func usable(pools []*hyper.Pool) string {
+	var names []string
+	for _, p := range pools {
+		if p.Files() && p.Active {
+			names = append(names, p.Name)
 		}
 	}
-	return notes
+	return list(names)
 }

@@ -54,7 +54,7 @@ func tpmVersion(dom *libvirtxml.Domain) string {
 }
 
 // tpm puts the state of the machine's TPM back.
-func (n *newMachine) tpm() (notes []string, err error) {
+func (n *newMachine) tpm(ctx context.Context) (notes []string, err error) {
 	version, archive := tpmVersion(n.recorded), n.m.Config(kindTPM)
 	switch {
 	case version == "":
@@ -64,10 +64,12 @@ func (n *newMachine) tpm() (notes []string, err error) {
 	}
 	emulator(n.recorded).Source = nil // as in the definition
 	dir := tpmDir(n.conn, n.recorded, n.uuid)
-	if n.has(hasFile, dir) { // of a machine that was undefined with --keep-tpm
+	switch found := n.has(ctx, hasFile, dir); {
+	case found == there: // of a machine that was undefined with --keep-tpm
 		return []string{"the state of its TPM is what " + dir + " holds already, and not the point's"}, nil
-	}
-	if n.o.Foresee {
+	case found == unseen:
+		return []string{"the state of its TPM is not put back: " + dir + " cannot be reached through libvirt; put it there from the point before the machine starts"}, nil
+	case n.o.Foresee:
 		return nil, nil
 	}
 	if err := putTPM(archive, dir, version); err != nil {

@@ -38,8 +38,11 @@ func write(t *testing.T, disk []byte, isData func(block int) bool) (path string)
 		}
 		off = end
 	}
-	first, err := w.End()
+	first, length, err := w.End()
 	must(t, err)
+	if info, err := f.Stat(); err != nil || info.Size() != length && length > ClusterSize {
+		t.Errorf("%d bytes, and not %d, %v", info.Size(), length, err)
+	}
 	_, err = f.WriteAt(first, 0)
 	must(t, err)
 	return path
@@ -179,7 +182,7 @@ func TestSpans(t *testing.T) {
 		at = off + int64(len(b))
 	}
 	must(t, w.Zero(at, size-at))
-	first, err := w.End()
+	first, _, err := w.End()
 	must(t, err)
 	f.WriteAt(first, 0)
 	run(t, "qemu-img", "check", "-f", "qcow2", path)
@@ -227,7 +230,7 @@ func TestManyRefcounts(t *testing.T) {
 	for off := int64(0); off < size; off += int64(len(b)) {
 		must(t, w.Data(b, off))
 	}
-	first, err := w.End()
+	first, _, err := w.End()
 	must(t, err)
 	f.WriteAt(first, 0)
 	run(t, "qemu-img", "check", "-f", "qcow2", path)
@@ -286,7 +289,7 @@ func TestOrder(t *testing.T) {
 		"again":      func(w *Writer) error { return w.Zero(0, ClusterSize) },
 		"behind":     func(w *Writer) error { return w.Zero(ClusterSize, 1<<20) },
 		"unaligned":  func(w *Writer) error { return errors.Join(w.Zero(ClusterSize, 100), w.Zero(ClusterSize+100, 100)) },
-		"not whole":  func(w *Writer) error { _, err := w.End(); return err },
+		"not whole":  func(w *Writer) error { _, _, err := w.End(); return err },
 		"negative":   func(w *Writer) error { return w.Zero(ClusterSize, -1) },
 		"data again": func(w *Writer) error { return w.Data(make([]byte, ClusterSize), 0) },
 	} {
@@ -306,7 +309,7 @@ func FuzzRead(f *testing.F) {
 	w, _ := NewWriter(&b, 300<<10)
 	w.Data(bytes.Repeat([]byte{7}, 128<<10), 0)
 	w.Zero(128<<10, 172<<10)
-	first, _ := w.End()
+	first, _, _ := w.End()
 	copy(b.Bytes(), first)
 	f.Add(b.Bytes()[:200], b.Bytes())
 	f.Fuzz(func(t *testing.T, head, whole []byte) {

@@ -95,24 +95,25 @@ func (w *Writer) endSpan() error {
 	return err
 }
 
-// End writes what is behind the last data, and gives the first cluster.
-func (w *Writer) End() (first []byte, err error) {
+// End writes what is behind the last data, and gives the first cluster, and the length of the file.
+func (w *Writer) End() (first []byte, length int64, err error) {
 	if (w.at+sectorSize-1)&^(sectorSize-1) != w.size {
-		return nil, fmt.Errorf("%w: %d bytes of %d have come", ErrOrder, w.at, w.size)
+		return nil, 0, fmt.Errorf("%w: %d bytes of %d have come", ErrOrder, w.at, w.size)
 	}
 	if err := w.endSpan(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	h := header{size: uint64(w.size), l1Len: uint32(len(w.l1)), l1: uint64(w.next) * ClusterSize}
 	if err := w.write(numbers(w.l1)); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	table, err := w.refcounts()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	h.refcountTable, h.refcountClusters = uint64(w.next)*ClusterSize, uint32(clusters(int64(entrySize*len(table))))
-	return h.marshal(), w.write(numbers(table))
+	err = w.write(numbers(table))
+	return h.marshal(), w.next * ClusterSize, err
 }
 
 // refcounts writes the blocks of refcounts, and gives the table of where they are.
