@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"vbfs/index/format"
 	"vbfs/index/object"
 )
@@ -28,14 +30,25 @@ func (r *Repository) Forget(ctx context.Context, points ...*format.Manifest) err
 	if err := r.mayForget(ctx, points); err != nil {
 		return err
 	}
+	g, ctxOfAll := errgroup.WithContext(ctx)
+	g.SetLimit(deleteAtOnce)
 	for _, p := range points {
-		err := r.store.Delete(ctx, pointName(r.ring.Tag(p.Machine), p.Point))
-		if err != nil && !errors.Is(err, object.ErrNotExist) {
-			return fmt.Errorf("forget %s@%s: %w", p.MachineName, p.Name, err)
-		}
+		g.Go(func() error {
+			if err := ignoreMissing(r.store.Delete(ctxOfAll, pointName(r.ring.Tag(p.Machine), p.Point))); err != nil {
+				return fmt.Errorf("forget %s@%s: %w", p.MachineName, p.Name, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	return r.sweepNotes(ctx)
 }
+
+// deleteAtOnce is how many deletions go on at once: each waits for the storage, which makes many durable in one go, and
+// they have no order.
+const deleteAtOnce = 64
 
 // mayForget refuses when a manifest, or a note that goes with it, cannot be deleted.
 func (r *Repository) mayForget(ctx context.Context, points []*format.Manifest) error {

@@ -331,13 +331,10 @@ func (p *prune) sizes(packs []format.PackID) map[string]int64 {
 	return out
 }
 
-// dropAtOnce is how many deletions go on at once: each waits for the storage, and they have no order.
-const dropAtOnce = 16
-
 // drop deletes objects, given with their sizes, which another may have done before.
 func (p *prune) drop(ctx context.Context, sizes map[string]int64) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(dropAtOnce)
+	g.SetLimit(deleteAtOnce)
 	var mu sync.Mutex // guards what of p is changed
 	for name, size := range sizes {
 		g.Go(func() error {

@@ -50,14 +50,19 @@ func (b *Bundler) Add(h format.PackHeader, s format.PartSlot, id block.ID, seale
 	if len(sealed) != int(s.Len) {
 		return fmt.Errorf("slot %d of pack %v: %d bytes, not %d", s.Number, h.ID, len(sealed), s.Len)
 	}
+	b.note(h, s, id)
+	return b.write(sealed)
+}
+
+// note takes a slot into the trailer, whose bytes are written next.
+func (b *Bundler) note(h format.PackHeader, s format.PartSlot, id block.ID) {
 	if n := len(b.parts); n == 0 || b.parts[n-1].Header != h {
 		b.parts = append(b.parts, format.Part{Header: h})
 	}
 	part := &b.parts[len(b.parts)-1]
 	part.Slots = append(part.Slots, s)
 	b.ids = append(b.ids, id[:]...)
-	b.footer.Slots, b.footer.End = b.footer.Slots+1, b.footer.End+int64(len(sealed))
-	return b.write(sealed)
+	b.footer.Slots, b.footer.End = b.footer.Slots+1, b.footer.End+int64(s.Len)
 }
 
 // Size is the length of the sealed bundle in bytes.

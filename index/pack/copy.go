@@ -59,20 +59,33 @@ func (c *Copier) copy(ctx context.Context, first uint16, n int) (got int, err er
 	if err := c.p.Sealed(ctx, buf, span); err != nil {
 		return 0, err
 	}
+	if err := c.check(first, n, buf); err != nil {
+		return 0, err
+	}
 	for i := range n {
 		slot := first + uint16(i)
 		one, _, err := c.p.Span(slot, 1)
 		if err != nil {
 			return 0, err
 		}
-		if _, err := c.p.unseal(slot, c.scratch, buf[:one.Len]); err != nil {
-			return 0, err
-		}
 		s := format.PartSlot{Number: slot, Slot: format.Slot{Len: uint32(one.Len), Codec: c.p.codecs[slot]}}
-		if err := c.b.Add(c.p.headerOf(slot), s, c.ids[slot], buf[:one.Len]); err != nil {
-			return 0, err
-		}
-		buf = buf[one.Len:]
+		c.b.note(c.p.headerOf(slot), s, c.ids[slot])
 	}
-	return n, nil
+	return n, c.b.write(buf)
+}
+
+// check opens n slots that lie side by side.
+func (c *Copier) check(first uint16, n int, sealed []byte) error {
+	for i := range n {
+		slot := first + uint16(i)
+		one, _, err := c.p.Span(slot, 1)
+		if err != nil {
+			return err
+		}
+		if _, err := c.p.unseal(slot, c.scratch, sealed[:one.Len]); err != nil {
+			return err
+		}
+		sealed = sealed[one.Len:]
+	}
+	return nil
 }
