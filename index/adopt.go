@@ -21,7 +21,7 @@ func (r *Repository) adopt(ctx context.Context, p *Progress) (present map[format
 		present[s.id] = true
 	}
 	named := r.table.Packs()
-	packs = slices.DeleteFunc(packs, func(s storedPack) bool { _, ok := named[s.id]; return ok })
+	packs = slices.DeleteFunc(packs, func(s storedPack) bool { _, ok := named[s.id]; return ok || r.shelf.has(s.id) })
 	p.expect(packs)
 	return present, r.enter(ctx, packs, p)
 }

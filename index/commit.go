@@ -70,6 +70,9 @@ func (w *Writer) lieAside(ctx context.Context) error {
 	if err := w.tree.seal(); err != nil {
 		return err
 	}
+	if err := w.found.settle(); err != nil {
+		return err
+	}
 	if err := w.spill(); err != nil {
 		return err
 	}
@@ -103,10 +106,11 @@ func (w *Writer) Finish(ctx context.Context) error {
 // spill writes the table segment of what is new, with the point's summary for the catalog.
 func (w *Writer) spill() error {
 	m := &w.Manifest
+	if w.repo.table == nil {
+		return nil
+	}
 	sealed := w.repo.ring.SealSummary(m.Point, m.Summary().Marshal())
-	w.found.mu.Lock()
-	defer w.found.mu.Unlock()
-	return w.found.spill(w.tree.named(), []table.Point{{ID: m.Point, Sealed: sealed}})
+	return w.repo.spill(0, w.tree.named(), []table.Point{{ID: m.Point, Sealed: sealed}})
 }
 
 // putPoint puts the manifest in its place. When the answer is lost, the object itself tells what happened; but one that

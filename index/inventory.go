@@ -81,12 +81,15 @@ func (v *inventory) take(ctx context.Context, p *PruneProgress) error {
 	return g.Wait()
 }
 
+// pack looks at a pack. That of a writer at work stays as it is, also when others name some of it: what the writer names
+// nobody knows yet.
 func (v *inventory) pack(ctx context.Context, id format.PackID, size int64) error {
 	live := v.live[id]
+	if v.spared[id.Mark()] {
+		return nil
+	}
 	if live == nil {
-		if !v.spared[id.Mark()] {
-			v.with(func() { v.dead = append(v.dead, id) })
-		}
+		v.with(func() { v.dead = append(v.dead, id) })
 		return nil
 	}
 	all, err := v.lieInBundles(ctx, id, live)

@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"vbfs/index/block"
 	"vbfs/index/format"
@@ -11,55 +10,119 @@ import (
 	"vbfs/index/table"
 )
 
-// A lookup answers where a block is that the repository has already. What this writer stored itself it knows; what the
-// table proposes counts only when the pack's trailer says the same.
+// A lookup answers one writer where a block is that the repository has already: what the writers of this Repository have
+// just stored the shelf knows; what the table proposes, and what of the shelf is durable, counts only when the pack's trailer
+// says the same.
 type lookup struct {
 	repo    *Repository
 	present map[format.PackID]bool // when the session began
 	gone    *gone                  // as of then, until W2 knows better
 
-	mu     sync.Mutex // guards all below
-	fresh  map[block.ID]format.Address
-	sealed map[format.PackID]bool // packs of fresh that are in the repository
+	since map[format.PackID]bool // packs that became durable since; guarded by the shelf's mu
+	hopes map[*newPack]bool      // packs that are named and not durable, or lost; guarded by the shelf's mu
 }
 
-// spillAt bounds fresh, of all writers at once of a Repository: a million entries are about 90 MB.
+// spillAt bounds what of the shelf is durable, of all writers at once of a Repository: a million entries are about 90 MB.
 const spillAt = 1 << 20
 
 // newLookup begins to look up, in a session that is open: what is there now can go only by a collection that W2 will see.
-// What is kept from before the session may be there no more.
-func newLookup(ctx context.Context, r *Repository) (l *lookup, err error) {
-	l = &lookup{repo: r, fresh: map[block.ID]format.Address{}, sealed: map[format.PackID]bool{}}
-	if l.gone, err = r.gone(ctx); err != nil {
+// What is kept from before the session may be there no more. To be ended.
+func newLookup(ctx context.Context, r *Repository) (*lookup, error) {
+	l := &lookup{repo: r, since: map[format.PackID]bool{}, hopes: map[*newPack]bool{}}
+	if err := l.start(ctx); err != nil {
+		l.end()
 		return nil, err
 	}
+	return l, nil
+}
+
+// start joins the shelf between the listing of gc/ and that of packs: so that each pack is listed, or of the shelf, or was
+// made durable by another writer meanwhile and stays unknown.
+func (l *lookup) start(ctx context.Context) (err error) {
+	r := l.repo
+	if l.gone, err = r.gone(ctx); err != nil {
+		return err
+	}
+	r.shelf.join(l)
 	r.packs.ForgetAll()
 	if r.table == nil {
-		return l, nil
+		return nil
 	}
 	if err := r.table.Refresh(); err != nil {
-		return nil, fmt.Errorf("table: %w", err)
+		return fmt.Errorf("table: %w", err)
 	}
 	l.present, err = r.adopt(ctx, new(Progress))
-	return l, err
+	return err
 }
+
+// end says that the writer is at work no more.
+func (l *lookup) end() { l.repo.shelf.leave(l) }
 
 // avoid learns what is about to go. No block may be looked up meanwhile.
 func (l *lookup) avoid(g *gone) { l.gone = g }
 
 // find gives the address of a block.
 func (l *lookup) find(ctx context.Context, id block.ID) (at format.Address, ok bool) {
-	l.mu.Lock()
-	at, ok = l.fresh[id]
-	l.mu.Unlock()
-	if ok || l.repo.table == nil {
-		return at, ok
+	if at, ok = l.shelved(ctx, id); !ok {
+		at, ok = l.proposed(ctx, id)
+	}
+	return at, ok
+}
+
+// findOrClaim gives the address of a block. When there is none the caller has to store the block, and then to release it: those who
+// look for it meanwhile wait.
+func (l *lookup) findOrClaim(ctx context.Context, id block.ID) (at format.Address, ok bool, err error) {
+	for {
+		seen, ok := l.shelved(ctx, id)
+		if ok {
+			return seen, true, nil
+		}
+		if at, ok = l.proposed(ctx, id); ok {
+			return at, true, nil
+		}
+		wait := l.repo.shelf.claim(id, seen)
+		if wait == nil {
+			return at, false, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return at, false, ctx.Err()
+		}
+	}
+}
+
+// shelved gives where the shelf has a block, and whether that counts for this writer.
+func (l *lookup) shelved(ctx context.Context, id block.ID) (at format.Address, ok bool) {
+	at, open := l.repo.shelf.look(l, id)
+	return at, open || at != (format.Address{}) && l.counts(ctx, at, id)
+}
+
+// proposed gives what the table proposes. It is asked after the shelf: what leaves that is in the table before.
+func (l *lookup) proposed(ctx context.Context, id block.ID) (at format.Address, ok bool) {
+	if l.repo.table == nil {
+		return at, false
 	}
 	ok = l.repo.table.Lookup(id, func(a format.Address) bool {
 		at = a
-		return l.present[a.Pack] && !l.gone.has(a) && l.repo.holds(ctx, a, id)
+		return l.counts(ctx, a, id)
 	})
 	return at, ok
+}
+
+// counts tells whether a block lies at an address of a durable pack, and may be named.
+func (l *lookup) counts(ctx context.Context, a format.Address, id block.ID) bool {
+	return (l.present[a.Pack] || l.repo.shelf.isSince(l, a.Pack)) && !l.gone.has(a) && l.repo.holds(ctx, a, id)
+}
+
+// settle makes durable what this writer names of packs that were on their way. ErrCollected when one was lost.
+func (l *lookup) settle() error {
+	for _, p := range l.repo.shelf.hopesOf(l) {
+		if err := p.seal(); err != nil {
+			return fmt.Errorf("pack %v, which the point shares with that of another writer: %w: %w", p.id, ErrCollected, err)
+		}
+	}
+	return nil
 }
 
 // holds tells whether the pack's own trailer says that the block with that ID lies there.
@@ -87,38 +150,15 @@ func (r *Repository) blockID(ctx context.Context, a format.Address) (block.ID, e
 	return block.ID{}, err
 }
 
-// add notes a block that was stored.
-func (l *lookup) add(id block.ID, at format.Address) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fresh[id] = at
-}
-
-// seal notes that a pack is in the repository, and spills when there is much to spill.
-func (l *lookup) seal(p format.PackID) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sealed[p] = true
-	if len(l.fresh) < spillAt/max(1, int(l.repo.writers.Load())) {
+// spill writes a segment of what of the shelf is durable, when that is so many blocks, with the map nodes and points that the
+// caller adds. Without a table it is forgotten.
+func (r *Repository) spill(many int, nodes []table.Entry, points []table.Point) error {
+	blocks, packs := r.shelf.take(many)
+	defer r.shelf.forget(packs)
+	if r.table == nil || len(blocks)+len(nodes)+len(points) == 0 {
 		return nil
 	}
-	return l.spill(nil, nil)
-}
-
-// spill writes a segment of what lies in sealed packs, and of the map nodes and the point that the caller adds, and
-// forgets the former. The caller holds mu.
-func (l *lookup) spill(entries []table.Entry, points []table.Point) error {
-	if l.repo.table == nil {
-		return nil
-	}
-	for id, at := range l.fresh {
-		if l.sealed[at.Pack] {
-			entries = append(entries, entry(id, at))
-			delete(l.fresh, id)
-		}
-	}
-	clear(l.sealed)
-	return l.repo.writeSegment(entries, points)
+	return r.writeSegment(append(blocks, nodes...), points)
 }
 
 func entry(id block.ID, at format.Address) table.Entry {

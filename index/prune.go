@@ -204,7 +204,7 @@ func (p *prune) plan(ctx context.Context) error {
 		}
 	}
 	for id := range p.stock.packs {
-		if p.stock.live[id] == nil && p.stock.spared[id.Mark()] {
+		if p.stock.spared[id.Mark()] {
 			res.Spared++
 		}
 	}

@@ -28,8 +28,10 @@ func (p *prune) shrinkTable(ctx context.Context) error {
 	}
 	live := p.stock.live
 	keep := table.Keep{
-		Address: func(a format.Address) bool { return live.has(a) || live[a.Pack] == nil && !p.went(a.Pack) },
-		Point:   func(id format.UUID) bool { return p.marker.points[id] },
+		Address: func(a format.Address) bool {
+			return live.has(a) || p.stock.spared[a.Pack.Mark()] || live[a.Pack] == nil && !p.went(a.Pack)
+		},
+		Point: func(id format.UUID) bool { return p.marker.points[id] },
 	}
 	if err := p.r.table.Merge(ctx, keep); err != nil && !full(err) {
 		return fmt.Errorf("table: %w", err)
@@ -37,10 +39,10 @@ func (p *prune) shrinkTable(ctx context.Context) error {
 	return nil
 }
 
-// went tells whether a pack was listed, so that it went or is a writer's when nothing names it.
+// went tells whether a pack was listed, so that it went when nothing names it and it is no writer's.
 func (p *prune) went(id format.PackID) bool {
 	_, listed := p.stock.packs[id]
-	return listed && !p.stock.spared[id.Mark()]
+	return listed
 }
 
 // end takes collections out of gc/ that nobody needs any more: this one, and those that stood before.

@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"filippo.io/age"
 
@@ -42,7 +41,7 @@ type Repository struct {
 	nodes    *nodes
 	maps     *imagemap.Cache
 	blocks   *lru.Cache[format.Address, []byte]
-	writers  atomic.Int32 // that are at work: they share the room for what is new
+	shelf    *shelf
 
 	mu        sync.Mutex // guards all below
 	summaries map[format.UUID]*format.Manifest
@@ -62,6 +61,7 @@ func Open(ctx context.Context, s object.Store, o OpenOptions) (*Repository, erro
 		store: s, config: a.config, root: a.ring(),
 		ring:      seal.NewLearningRing(a.config.Repository, a.config.Encrypted, &a.keyring, a.newer),
 		maps:      imagemap.NewCache(nodesCache),
+		shelf:     newShelf(),
 		summaries: map[format.UUID]*format.Manifest{},
 		voids:     map[format.UUID]bool{},
 		noted:     map[string]*format.Note{},

@@ -17,7 +17,7 @@ type Worker struct {
 	sum     *block.Summer
 	digests *block.Summer
 	enc     *pack.Encoder
-	pack    *pack.Appender // nil until there is a new block
+	pack    *newPack // nil until there is a new block
 	edit    imagemap.Edit
 	err     error // of a write to the pack, which then is lost
 }
@@ -43,10 +43,6 @@ func (k *Worker) Close() error {
 	if k.err == nil {
 		k.err = k.sealPack()
 	}
-	if k.pack != nil {
-		k.pack.Abort()
-		k.pack = nil
-	}
 	if k.err != nil {
 		return k.err
 	}
@@ -60,12 +56,12 @@ func (k *Worker) sealPack() error {
 	if k.pack == nil {
 		return nil
 	}
-	if err := k.pack.Seal(); err != nil {
+	p := k.pack
+	k.pack = nil
+	if err := p.seal(); err != nil {
 		return err
 	}
-	id := k.pack.ID()
-	k.pack = nil
-	return k.w.found.seal(id)
+	return k.w.repo.spill(spillAt, nil, nil)
 }
 
 // A LeafWriter is one leaf range on its way in. It belongs to its Worker's goroutine; a worker has one at a time.
@@ -183,9 +179,10 @@ func (l *LeafWriter) place(ctx context.Context, n int64, id block.ID, p []byte) 
 		}
 	}
 	l.d.Counts.Changed.Add(int64(len(p)))
-	if at, ok := l.k.w.found.find(ctx, id); ok {
-		return at, nil
+	if at, ok, err := l.k.w.found.findOrClaim(ctx, id); ok || err != nil {
+		return at, err
 	}
+	defer repo.shelf.release(id)
 	return l.store(ctx, id, p)
 }
 
@@ -198,29 +195,28 @@ func (l *LeafWriter) store(ctx context.Context, id block.ID, p []byte) (format.A
 	if err != nil {
 		return format.Address{}, err
 	}
-	l.k.w.found.add(id, place.At)
 	l.d.Counts.New.Add(int64(len(p)))
 	l.d.Counts.Stored.Add(int64(place.Len))
 	return place.At, nil
 }
 
-func (k *Worker) append(ctx context.Context, id block.ID, c format.Codec, b []byte) (pack.Place, error) {
-	if k.pack != nil && k.pack.Full() {
-		if k.err = k.sealPack(); k.err != nil {
-			return pack.Place{}, k.err
+// append stores a block in the worker's pack, or in a new one when that is full, or was made durable by another writer.
+func (k *Worker) append(ctx context.Context, id block.ID, c format.Codec, b []byte) (place pack.Place, err error) {
+	for ok := false; !ok; {
+		if k.pack == nil {
+			// A pack that could not be begun is none lost: a disk that fails cancels its workers, and they go on to the next.
+			if k.pack, err = k.w.repo.newPack(ctx, format.MarkOf(k.w.Manifest.Point)); err != nil {
+				return place, err
+			}
+		}
+		if place, ok, k.err = k.pack.append(id, c, b); !ok && k.err == nil {
+			k.err = k.sealPack()
+		}
+		if k.err != nil {
+			return place, k.err
 		}
 	}
-	if k.pack == nil {
-		// A pack that could not be begun is none lost: a disk that fails cancels its workers, and they go on to the next.
-		p, err := pack.Create(ctx, k.w.repo.store, k.w.repo.ring, format.KindData, format.MarkOf(k.w.Manifest.Point))
-		if err != nil {
-			return pack.Place{}, err
-		}
-		k.pack = p
-	}
-	place, err := k.pack.Append(id, c, b)
-	k.err = err
-	return place, err
+	return place, nil
 }
 
 // Done puts the leaf into the disk's map. In a full every block must have been written.

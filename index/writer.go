@@ -106,7 +106,6 @@ func (w *Writer) start(ctx context.Context, at time.Time) error {
 	if w.found, err = newLookup(ctx, w.repo); err != nil {
 		return err
 	}
-	w.repo.writers.Add(1)
 	w.tree, err = newTreeWriter(w.repo, format.MarkOf(w.Manifest.Point))
 	return err
 }
@@ -182,7 +181,7 @@ func (w *Writer) Abort(ctx context.Context) error {
 func (w *Writer) end() {
 	w.ended = true
 	if w.found != nil { // it had begun
-		w.repo.writers.Add(-1)
+		w.found.end()
 	}
 }
 
