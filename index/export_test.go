@@ -91,3 +91,13 @@ func (r *Repository) Marked(ctx context.Context) (map[format.Address]bool, error
 	}
 	return out, nil
 }
+
+// Spill writes what of the shelf is durable into a segment.
+func (r *Repository) Spill() error { return r.spill(0, nil, nil) }
+
+// Shelved counts the blocks on the shelf.
+func (r *Repository) Shelved() int {
+	r.shelf.mu.Lock()
+	defer r.shelf.mu.Unlock()
+	return len(r.shelf.at)
+}
