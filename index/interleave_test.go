@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"vbfs/index"
 	"vbfs/index/format"
@@ -18,13 +19,34 @@ import (
 
 var interleavings = flag.Int("interleavings", 60, "how many random interleavings of writers and collectors are tried")
 
-// A stage lets actors take turns, one storage operation at a time, as chance has it. An actor may do several at once.
+// A stage lets actors take turns, one storage operation at a time, as chance has it. An actor may do several at once, and may
+// wait for another one without an operation.
 type stage struct {
-	r    *rand.Rand
-	mu   sync.Mutex // guards all below
-	busy int        // actors that are between two operations, less what some do more than one of
-	wait []*turn
-	idle *sync.Cond
+	r     *rand.Rand
+	mu    sync.Mutex // guards all below
+	busy  int        // actors that are between two operations, less what some do more than one of
+	moves int        // that were made, of any kind
+	stuck bool       // nothing moved for a while
+	wait  []*turn
+	idle  *sync.Cond
+}
+
+// patience is how long an actor may take from one operation to the next before others go on all the same.
+const patience = 500 * time.Microsecond
+
+// watch finds out that an actor is not on its way to its next operation, until it is called off.
+func (s *stage) watch(done <-chan struct{}) {
+	for last := -1; ; {
+		select {
+		case <-done:
+			return
+		case <-time.After(patience):
+		}
+		s.mu.Lock()
+		s.stuck, last = last == s.moves, s.moves
+		s.idle.Signal()
+		s.mu.Unlock()
+	}
 }
 
 type turn struct {
@@ -45,6 +67,7 @@ func (s *stage) store(memory object.Store, die int) object.Store {
 		s.mu.Lock()
 		s.wait = append(s.wait, t)
 		s.busy--
+		s.moves++
 		s.idle.Signal()
 		s.mu.Unlock()
 		<-t.come
@@ -67,14 +90,18 @@ func (s *stage) play(actors []func()) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.busy--
+			s.moves++
 			left--
 			s.idle.Signal()
 		}()
 	}
+	done := make(chan struct{})
+	defer close(done)
+	go s.watch(done)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for left > 0 {
-		for left > 0 && (s.busy > 0 || len(s.wait) == 0) { // an actor may have several operations under way
+		for left > 0 && (s.busy > 0 && !s.stuck || len(s.wait) == 0) { // an actor may have several operations under way
 			s.idle.Wait()
 		}
 		if left == 0 {
@@ -84,6 +111,8 @@ func (s *stage) play(actors []func()) {
 		t := s.wait[i]
 		s.wait = append(s.wait[:i], s.wait[i+1:]...)
 		s.busy++
+		s.moves++
+		s.stuck = false
 		close(t.come)
 	}
 }
@@ -139,8 +168,12 @@ func (c *cast) open(die int) *index.Repository {
 
 // writer makes a point, by changes to its machine's last one when base says so.
 func (c *cast) writer(machine string, seed uint64, base *format.Manifest, die int) func() {
+	return c.writerIn(func() *index.Repository { return c.open(die) }, machine, seed, base)
+}
+
+func (c *cast) writerIn(open func() *index.Repository, machine string, seed uint64, base *format.Manifest) func() {
 	return func() {
-		repo := c.open(die)
+		repo := open()
 		if repo == nil {
 			return
 		}
@@ -229,7 +262,11 @@ func (c *cast) act() {
 	if len(base) > 0 {
 		on = base[len(base)-1]
 	}
+	die, twins := mortal(r), r.Uint64()
+	together := sync.OnceValue(func() *index.Repository { return c.open(die) }) // clones, by one process
 	c.stage.play([]func(){
+		c.writerIn(together, "c", twins, nil),
+		c.writerIn(together, "d", twins, nil),
 		c.writer("a", r.Uint64(), on, mortal(r)),
 		c.writer("b", r.Uint64(), nil, mortal(r)),
 		c.forgetter(goner, r.IntN(8) == 0, mortal(r)),

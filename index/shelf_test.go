@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -252,6 +253,9 @@ func TestClonesPackIsLost(t *testing.T) {
 			if _, err := a.end(); !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("its own commit: %v", err)
 			}
+			if n := repo.Shelved(); n > 0 {
+				t.Errorf("%d blocks of the lost pack are shelved", n)
+			}
 			fail = false
 			b.w.Abort(t.Context())
 			b = beginClone(t, repo, "b", h.disk)
@@ -494,6 +498,37 @@ func TestClonesFindWhatWasSpilled(t *testing.T) {
 	}
 	if n := repo.Shelved(); n > 0 {
 		t.Errorf("%d blocks are shelved", n)
+	}
+	whole(t, h.memory, h.held(m))
+}
+
+// Who begins beside others reads none of their packs, as the shelf has what lies in them.
+func TestClonesBeginWithoutReading(t *testing.T) {
+	t.Parallel()
+	h := newHerd(t)
+	var read atomic.Int64
+	repo := openIn(t, objecttest.NewFault(h.memory, func(op objecttest.Op) objecttest.Act {
+		if op.Verb == objecttest.Get && strings.HasPrefix(op.Name, "packs/") {
+			read.Add(1)
+		}
+		return objecttest.Act{}
+	}))
+	a := beginClone(t, repo, "a", h.disk)
+	a.put(0, 1, 2)
+	if err := a.k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := beginClone(t, repo, "b", h.disk)
+	if n := read.Load(); n > 0 {
+		t.Errorf("%d reads", n)
+	}
+	b.put(0, 1, 2)
+	m, err := b.end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(m); n > 0 || read.Load() == 0 { // whether the pack says so, too, is looked at
+		t.Errorf("%d bytes are new after %d reads", n, read.Load())
 	}
 	whole(t, h.memory, h.held(m))
 }
