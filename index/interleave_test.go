@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,8 +159,23 @@ type cast struct {
 }
 
 // open opens the repository for an actor; a dead one has no error to tell.
-func (c *cast) open(die int) *index.Repository {
-	repo, err := index.Open(context.Background(), c.stage.store(c.memory, die), index.OpenOptions{Table: c.t.TempDir()})
+func (c *cast) open(die int) *index.Repository { return c.openIn(c.stage.store(c.memory, die)) }
+
+// flaky is a store that loses a pack now and then.
+func (c *cast) flaky(s object.Store, seed uint64) object.Store {
+	r := rand.New(rand.NewPCG(seed, 5))
+	return objecttest.NewFault(s, func(op objecttest.Op) objecttest.Act {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if op.Verb == objecttest.Commit && strings.HasPrefix(op.Name, "packs/") && r.IntN(8) == 0 {
+			return objecttest.Act{Before: syscall.EIO}
+		}
+		return objecttest.Act{}
+	})
+}
+
+func (c *cast) openIn(s object.Store) *index.Repository {
+	repo, err := index.Open(context.Background(), s, index.OpenOptions{Table: c.t.TempDir()})
 	if err != nil {
 		return nil
 	}
@@ -263,7 +280,9 @@ func (c *cast) act() {
 		on = base[len(base)-1]
 	}
 	die, twins := mortal(r), r.Uint64()
-	together := sync.OnceValue(func() *index.Repository { return c.open(die) }) // clones, by one process
+	together := sync.OnceValue(func() *index.Repository { // clones, by one process
+		return c.openIn(c.flaky(c.stage.store(c.memory, die), twins))
+	})
 	c.stage.play([]func(){
 		c.writerIn(together, "c", twins, nil),
 		c.writerIn(together, "d", twins, nil),
