@@ -3,6 +3,7 @@
 //	Repository   an opened store: keys, packs, table, caches            any number of goroutines
 //	Writer       one point on its way in: a session, packs, a manifest  one owner
 //	 Worker      reads blocks in, has a pack of its own                 one goroutine each
+//	 shelf       what Writers have stored and the table has not         all Writers of the Repository
 //	 DiskWriter  one disk of the point, and its new map
 //	Copier       brings points into another repository                 one owner
 //	Image        the read side of one disk at one point                 any number of goroutines
@@ -34,7 +35,7 @@
 // # Commit
 //
 //	W0  put sessions/<point>; then list gc/, drop caches, list packs and moves: what is there counts, but for what is condemned
-//	W1  all packs durable; a table segment; put pending/<point>
+//	W1  all packs durable, also those of others that the map names; a table segment; put pending/<point>
 //	W2  list gc/, look for the base: nothing that the map names may be condemned. Subtrees inherited from a base that is still
 //	    there pass. A hit: those blocks are stored again from where they still lie, then W1 and W2 again; when they are
 //	    gone, ErrCollected: the point has to be captured again
@@ -43,7 +44,7 @@
 // # Collection
 //
 //	P1  list packs, bundles, moves, then sessions, pending, points, in this order; mark what the maps name. Packs with the mark
-//	    of a listed session are spared. Any listing or read error ends it
+//	    of a listed session are spared, also those that a point names some of. Any listing or read error ends it
 //	P2  put gc/<id>: the packs and slots that go
 //	P3  list sessions; list pending and points again: what is new is marked, too
 //	P4  delete packs without marks; copy the marked slots of others into bundles; put moves/<n+1>; delete what they replace
@@ -61,6 +62,27 @@
 //
 // A session is broken by putting VOID in the place of its point: W3 and VOID compete for one name, so a writer that was
 // thought dead and wakes up cannot commit.
+//
+// # What writers share
+//
+// Writers of one Repository, which is in one process, find what the others have stored as soon as it is in a pack,
+// durable or not: machines that are captured side by side store once what they have in common. Of two that meet a block
+// at the same moment one waits. What a writer may name of that:
+//
+//   - what lies in a pack that is on its way. The pack is made durable in W1, by whoever comes first. When it is lost,
+//     that is ErrCollected and no point
+//   - what lies in a durable pack, when that was listed in W0, or began to be made durable after gc/ was listed in W0.
+//     What was neither nobody can vouch for: it may be gone and its collection over
+//
+// Why that is safe. The pack was there at an instant after gc/ was listed in W0. A collection that deletes it does so
+// later: either it put gc/<id> before that listing, which shows it, as it stands until the pack is gone; or it lists
+// sessions in P3 after that listing and finds this writer's, so that gc/<id> stands at W2. The pack has the mark of the
+// writer that stored it. While that one is at work, no collection takes it. When that one aborts, is broken, or has its
+// point forgotten, a collection may condemn the pack: when P3 sees this writer's W1, what it names is marked and stays;
+// else W2 sees what is condemned. So whichever of the two ends first, and however: what a committed point names stays.
+//
+// A point that names some of a pack whose writer is still at work does not expose the rest of it: a collection leaves
+// such packs whole, as what their writer names is not known yet.
 //
 // # Verification
 //

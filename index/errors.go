@@ -39,8 +39,9 @@ var (
 	ErrParent = errors.New("parent point cannot be built upon")
 	// ErrCollecting says that another process collects or repairs.
 	ErrCollecting = errors.New("another prune or repair is at work")
-	// ErrCollected says that what a new point would share was collected meanwhile: capture it again.
-	ErrCollected = errors.New("blocks that the point shares were collected meanwhile")
+	// ErrCollected says that what a new point would share was collected meanwhile, or lost by who was storing it: capture it
+	// again.
+	ErrCollected = errors.New("blocks that the point shares are gone")
 	// ErrAppendOnly says that the storage lets nobody delete an object, or not from here.
 	ErrAppendOnly = object.ErrAppendOnly
 	// ErrUnknownBytes is read where a disk was never captured.

@@ -33,8 +33,7 @@ in one run: their points would be mixed up.
 
 VMware's machines are captured side by side: --machines-at-once of them, of one host and of one datastore no more than --per-host
 and --per-datastore, because machines of a datastore stand still when a snapshot on it goes. They share the workers and the
-rate limit. What several of them have in common and the repository has not yet may be stored more than once; it is not with
---machines-at-once 1, as for the first backup of many clones.
+rate limit. What several of them have in common is stored once, as of clones of one template, whichever comes to it first.
 
 --dry-run says disk by disk what would be read, by which transport and why, and all that hinders it.
 
