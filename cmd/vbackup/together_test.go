@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -157,5 +161,41 @@ func TestTogetherInterrupted(t *testing.T) {
 	}
 	l.h.NoTrouble()
 	l.OK("vbackup", l.account("backup", "vsphere:", "--all", "--transport", "https")...)
+	l.OK("vbackup", "verify", "--read-data")
+}
+
+// Clones that are captured side by side for the first time store once what they have in common.
+func TestTogetherClones(t *testing.T) {
+	t.Parallel()
+	l := newVMware(t)
+	const clones, size = 4, 12 << 20
+	disk := make([]byte, size)
+	rand.NewChaCha8([32]byte{1}).Read(disk[:size/2])
+	var all []*vsim.Machine
+	for i := range clones {
+		own := bytes.Clone(disk)
+		copy(own[i<<20:], fmt.Sprintf("disk of m%d", i))
+		all = append(all, l.h.Add(vsim.Spec{Name: fmt.Sprint("m", i), Disks: []vsim.Disk{{Size: size, Content: own}}}))
+	}
+	l.h.Slow("CreateSnapshot_Task", 300*time.Millisecond) // so that none is done before the others begin
+	l.OK("vbackup", l.account("backup", "vsphere:", "--all", "--transport", "https", "--per-datastore", "4")...)
+	packs, err := filepath.Glob(filepath.Join(l.Repo, "packs/*/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored int64
+	for _, name := range packs {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored += info.Size()
+	}
+	if stored < size/2 || stored > size/2*11/10 {
+		t.Errorf("%d bytes are stored, of %d that the clones have in common", stored, size/2)
+	}
+	for i, m := range all {
+		l.same(m, fmt.Sprint("m", i))
+	}
 	l.OK("vbackup", "verify", "--read-data")
 }
