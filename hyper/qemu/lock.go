@@ -30,10 +30,21 @@ func Lock(path string) (io.Closer, error) {
 		return nil, fmt.Errorf("lock image: %w", err)
 	}
 	if err := lock(f); err != nil {
-		f.Close()
+		locked{f}.Close()
 		return nil, fmt.Errorf("lock image %s: %w", path, err)
 	}
-	return f, nil
+	return locked{f}, nil
+}
+
+// A locked file gives up its locks when it is closed: those of a file stay as long as anybody has it open, and a process that is being
+// started has what its parent had until it is another program.
+type locked struct{ *os.File }
+
+func (l locked) Close() error {
+	for _, n := range writing {
+		_, _ = fcntl(l.File, unix.F_OFD_SETLK, unix.F_UNLCK, refusedBase+n) // if not, closing does it
+	}
+	return l.File.Close()
 }
 
 // lock refuses first and looks afterwards, as QEMU does: of two that come at once none misses the other.
