@@ -24,6 +24,7 @@ type stream struct {
 	stop   func() bool           // ends the watch on the context
 	idle   *time.Timer
 	serial uint32
+	out    []byte   // the packet that is written
 	early  []packet // of a stream whose call has no reply yet, as they came
 }
 
@@ -121,11 +122,12 @@ func (s *stream) begin(proc uint32, args []byte) error {
 
 // send writes a packet.
 func (s *stream) send(proc, kind, status uint32, payload []byte) error {
-	b := make([]byte, 4+headerLen, 4+headerLen+len(payload))
-	for i, v := range []uint32{uint32(4 + headerLen + len(payload)), programRemote, protocolVersion, proc, kind, s.serial, status} {
-		binary.BigEndian.PutUint32(b[4*i:], v)
+	s.out = s.out[:0]
+	for _, v := range []uint32{uint32(4 + headerLen + len(payload)), programRemote, protocolVersion, proc, kind, s.serial, status} {
+		s.out = binary.BigEndian.AppendUint32(s.out, v)
 	}
-	if _, err := s.link.conn.Conn.Write(append(b, payload...)); err != nil {
+	s.out = append(s.out, payload...)
+	if _, err := s.link.conn.Conn.Write(s.out); err != nil {
 		return s.lost(err)
 	}
 	s.idle.Reset(idleTime)
