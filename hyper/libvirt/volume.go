@@ -199,23 +199,23 @@ func (v *Volume) Size(ctx context.Context) (int64, error) {
 	return int64(n), nil
 }
 
-// busyTime is how often a volume is tried that libvirt is not done with: an upload that was called off, a look at the pool after one.
-const busyTime = 200 * time.Millisecond
+// busyTime bounds how long a volume is waited for that libvirt is not done with: an upload that was called off has to end first.
+const busyTime = 5 * time.Second
 
-// Delete removes the file. One that is gone is no error. What libvirt still does with it is waited for, as long as the context allows.
+// Delete removes the file. One that is gone is no error.
 func (v *Volume) Delete(ctx context.Context) error {
-	for {
+	for end := time.Now().Add(busyTime); ; {
 		err := say(ctx, v.conn, func(l *rpc.Libvirt) error { return l.StorageVolDelete(v.raw, 0) })
 		switch {
 		case err == nil || errors.Is(err, ErrNoVolume):
 			return nil
-		case !errors.Is(err, ErrInvalid):
+		case !errors.Is(err, ErrInvalid) || time.Now().After(end):
 			return fmt.Errorf("delete volume %s: %w", v.path, err)
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("delete volume %s: %w", v.path, err)
-		case <-time.After(busyTime):
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }

@@ -108,7 +108,7 @@ func readsBack(t *testing.T, v *Volume, want []byte) {
 	for range 6 {
 		go func() {
 			for range 10 {
-				off, got := rand.Int64N(size), make([]byte, rand.IntN(3<<20))
+				off, got := rand.Int64N(size), bytes.Repeat([]byte{0xff}, rand.IntN(3<<20))
 				n, err := r.ReadAt(got, off)
 				if part := want[off:min(off+int64(len(got)), size)]; err != nil && err != io.EOF || !bytes.Equal(got[:n], part) {
 					done <- errors.Join(err, errors.New("other bytes"))
@@ -199,6 +199,20 @@ func TestVolumeEnds(t *testing.T) {
 		if _, err := os.Stat(v.Path()); err == nil {
 			t.Errorf("%s: the file is there", name)
 		}
+	}
+	p.Virsh("pool-define-as", "slow", "dir", "--target", p.dir+"3") // with which it is as with a volume that libvirt is busy with
+	p.Virsh("pool-build", "slow")
+	p.Virsh("pool-start", "slow")
+	busy, err := c.CreateVolume(t.Context(), "slow", "busy", 0)
+	check(t, err)
+	p.Virsh("pool-destroy", "slow")
+	started := make(chan string)
+	time.AfterFunc(time.Second, func() { out, _ := p.TryVirsh("pool-start", "slow"); started <- out })
+	check(t, busy.Delete(t.Context()))
+	<-started
+	p.Virsh("pool-destroy", "slow")
+	if err := busy.Delete(t.Context()); !errors.Is(err, ErrInvalid) {
+		t.Errorf("deleted from a pool that is not active: %v", err)
 	}
 	gone, err := c.CreateVolume(t.Context(), "fast", "gone", 0)
 	check(t, err)

@@ -3,6 +3,7 @@ package qcow2
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -132,7 +133,7 @@ func holds(t *testing.T, path string, disk []byte) {
 	must(t, err)
 	for range 50 {
 		off := rand.IntN(len(disk) + 1)
-		got, want := make([]byte, rand.IntN(3*ClusterSize)), disk[off:]
+		got, want := bytes.Repeat([]byte{0xff}, rand.IntN(3*ClusterSize)), disk[off:]
 		n, err := r.ReadAt(got, int64(off))
 		want = want[:min(len(want), len(got))]
 		if err != nil && !errors.Is(err, io.EOF) || n < len(want) || !bytes.Equal(got[:len(want)], want) {
@@ -140,6 +141,22 @@ func holds(t *testing.T, path string, disk []byte) {
 		}
 	}
 	extents(t, r, disk)
+	counted(t, path)
+}
+
+// counted counts the clusters that the refcounts say are used: all of the file, and none behind its end, which QEMU does not look at.
+func counted(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	ones := 0
+	for table := b[binary.BigEndian.Uint64(b[48:]):]; binary.BigEndian.Uint64(table) > 0; table = table[entrySize:] {
+		at := binary.BigEndian.Uint64(table)
+		ones += bytes.Count(b[at:at+ClusterSize], []byte{1})
+	}
+	if ones != len(b)/ClusterSize {
+		t.Errorf("%d of %d clusters are counted", ones, len(b)/ClusterSize)
+	}
 }
 
 // extents holds the map against the disk: what is a hole is zeros, and no cluster of zeros is data.
