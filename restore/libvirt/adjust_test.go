@@ -121,6 +121,17 @@ func TestAdjust(t *testing.T) {
 			want: []string{"<hostdev", "network='gone'", "bridge='br9'"},
 			notes: []string{"network card 0 is on the network gone", "network card 1 is on the bridge br9", "network card 2 is on the device eth9",
 				"the PCI device 0000:03:00.1", "the USB device 0x1234:0xbeef", "/srv/gone", "its TPM is encrypted: it needs the secret"}},
+		"from afar": {change: back,
+			os: "<loader readonly='yes' type='pflash'>/fw/code.fd</loader><nvram>/old/vars.fd</nvram><kernel>/boot/k</kernel>",
+			devices: "<emulator>/usr/bin/q</emulator>" + disk + "<disk type='file' device='cdrom'><source file='/iso/some.iso'/><target dev='hda' bus='ide'/><readonly/></disk>" +
+				"<disk type='file' device='cdrom'><source file='/iso/here.iso'/><target dev='hdb' bus='ide'/><readonly/></disk>" +
+				"<disk type='file'><source file='/data/some'/><target dev='vdb'/></disk><interface type='bridge'><source bridge='br9'/></interface>" +
+				"<filesystem type='mount'><source dir='/srv/some'/><target dir='x'/></filesystem>",
+			has:  []string{"afar", "file:/fw/code.fd", "file:/iso/here.iso"},
+			want: []string{"<source file='/iso/some.iso' startupPolicy='optional'>", "<source file='/iso/here.iso'>", "<kernel>/boot/k</kernel>", "/fw/code.fd", "br9"},
+			not:  []string{"/data/some", "<emulator>", "/old/vars"},
+			notes: []string{"its kernel /boot/k cannot be seen", "the point has no NVRAM", "its emulator /usr/bin/q cannot be seen", "the medium of hda, /iso/some.iso, cannot be seen",
+				"vdb is left out: the point has no image of it, and /data/some cannot be seen", "the bridge br9, which cannot be seen", "/srv/some, which cannot be seen"}},
 		"what is not known": {change: back, devices: disk + "<quantum entangled='yes'><pair/></quantum>",
 			not:   []string{"quantum"},
 			notes: []string{"domain/devices/quantum, domain/devices/quantum/@entangled, domain/devices/quantum/pair"}},
