@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,11 +74,21 @@ func (b *backup) flags(cmd *cobra.Command) {
 
 // capturePlanned captures what the arguments mean, and gives what became of each machine; nil is that it did not come to that.
 func (b *backup) capturePlanned(ctx context.Context, args []string) (outcomes []outcome, err error) {
-	all, err := b.plan(ctx, args)
+	sources, err := b.sources(args)
 	if err != nil {
+		return nil, err
+	}
+	plan := sync.OnceValues(func() ([]machine, error) { return b.plan(ctx, sources) })
+	if slices.ContainsFunc(sources, source.names) {
+		go plan() // a login takes as long as the password's key
+	} else if _, err := plan(); err != nil {
 		return nil, wayIn(err)
 	}
 	err = b.app.WithRepository(ctx, 0, func(repo *index.Repository) error {
+		all, err := plan()
+		if err != nil {
+			return err
+		}
 		left, waiting, err := b.waiting(ctx, repo, all)
 		if err != nil {
 			return err
@@ -92,15 +103,17 @@ func (b *backup) capturePlanned(ctx context.Context, args []string) (outcomes []
 		}
 		return errors.Join(b.summary(outcomes, time.Since(start)), verdict(outcomes), b.tellUnread(ctx))
 	})
+	if _, err := plan(); err != nil {
+		return nil, wayIn(err)
+	}
 	return outcomes, err
 }
 
-// plan reads the arguments.
-func (b *backup) plan(ctx context.Context, args []string) ([]machine, error) {
+// sources reads the arguments.
+func (b *backup) sources(args []string) (sources []source, err error) {
 	if err := b.checkFlags(); err != nil {
 		return nil, err
 	}
-	var sources []source
 	for _, arg := range args {
 		s, err := parseSource(arg)
 		if err != nil {
@@ -111,9 +124,11 @@ func (b *backup) plan(ctx context.Context, args []string) ([]machine, error) {
 		}
 		sources = append(sources, s)
 	}
-	if err := errors.Join(b.whole.check(sources), b.crowd.check(sources), b.whole.inventory.check(sources, b.tags)); err != nil {
-		return nil, err
-	}
+	return sources, errors.Join(b.whole.check(sources), b.crowd.check(sources), b.whole.inventory.check(sources, b.tags))
+}
+
+// plan finds the machines that the sources mean.
+func (b *backup) plan(ctx context.Context, sources []source) ([]machine, error) {
 	sources, err := b.everyone(ctx, sources)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,8 @@ type App struct {
 	stdout io.Writer
 	log    *os.File // of --log-file; nil for none
 
+	asking sync.Mutex // held while a password is asked for: the terminal is one
+
 	mu     sync.Mutex // guards all below
 	stderr io.Writer  // what is above a progress bar, while there is one
 }

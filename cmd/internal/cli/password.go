@@ -109,6 +109,8 @@ func (a *App) Ask(ctx context.Context, what string, twice bool) ([]byte, error) 
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil, fmt.Errorf("%w was given, and there is no terminal to ask on", errNoPassword)
 	}
+	a.asking.Lock()
+	defer a.asking.Unlock()
 	p, err := a.askOnce(ctx, "Password for the "+what+": ")
 	if err != nil {
 		return nil, err
