@@ -9,7 +9,7 @@
 //
 // A Target is what a disk is restored to, one package per kind below this one: raw (a file), device (a block device),
 // image (qcow2 and vmdk), nbd (an export of a server); target chooses among them by name. An Ordered one gets the runs
-// from a single goroutine, while others read ahead; so does CopyStream, which writes to what knows no offsets, such as a pipe.
+// from a single goroutine, while others read ahead; so does CopyStream, which writes to what knows no offsets, such as a pipe. Both are a Pipeline, as whatever makes a file in one go is.
 //
 // Invariants:
 //

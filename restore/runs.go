@@ -7,8 +7,7 @@ import (
 )
 
 const (
-	// chunkSize is how much one worker reads and writes at once. It is what an image reads as one span of a pack.
-	chunkSize = 1 << 20
+	chunkSize = ChunkSize
 
 	// maxRun bounds one call of Zero, and with it the time that a cancelled restore may go on.
 	maxRun = 1 << 30

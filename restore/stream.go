@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // CopyStream restores an image to what takes bytes in order only: zeros are written out. What is written when it fails
@@ -18,79 +16,23 @@ func CopyStream(ctx context.Context, img Image, w io.Writer, o Options) error {
 	return inOrder(ctx, img, o, streamer{w, o.Progress}.put)
 }
 
-// A part is a run on its way to where runs are taken in order.
-type part struct {
-	run
-	buf   []byte     // nil for zeros
-	ready chan error // of capacity 1: how the reading of buf ended
-}
-
 // inOrder gives every chunk of the image to one goroutine, in order of offset; those of data with their bytes, which are read ahead.
 func inOrder(ctx context.Context, img Image, o Options, put func(context.Context, run, []byte) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	order := make(chan part, o.Workers)
-	free := make(chan []byte, o.Workers) // the buffers, and so the bound of what is read ahead
+	p := Pipeline[[]byte]{
+		Prepare: func(buf []byte, c Chunk) error { return imageError(readFull(img, buf[:c.Len], c.Off)) },
+		Take: func(ctx context.Context, buf []byte, c Chunk) error {
+			return put(ctx, run{off: c.Off, n: c.Len, data: c.Data}, buf[:min(c.Len, int64(len(buf)))])
+		},
+	}
 	for range o.Workers {
-		free <- make([]byte, chunkSize)
+		p.Slots = append(p.Slots, make([]byte, ChunkSize))
 	}
-	g.Go(func() error {
-		defer close(order)
-		return readAhead(ctx, g, img, order, free)
-	})
-	g.Go(func() error {
-		for p := range order {
-			if err := p.wait(ctx); err != nil {
-				return err
-			}
-			if err := put(ctx, p.run, p.buf); err != nil {
-				return err
-			}
-			if p.data {
-				free <- p.buf[:chunkSize]
-			}
-		}
-		return nil
-	})
-	return g.Wait()
+	return p.Run(ctx, img)
 }
 
-// readAhead queues the parts of the image in order, and has those of data read.
-func readAhead(ctx context.Context, g *errgroup.Group, img Image, order chan<- part, free <-chan []byte) error {
-	for r, err := range chunks(ctx, img, nil) {
-		if err != nil {
-			return err
-		}
-		p := part{run: r}
-		if r.data {
-			select {
-			case buf := <-free:
-				p.buf, p.ready = buf[:r.n], make(chan error, 1)
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			g.Go(func() error {
-				p.ready <- readFull(img, p.buf, p.off)
-				return nil
-			})
-		}
-		select {
-		case order <- p:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-// wait returns when the part's bytes are there.
-func (p part) wait(ctx context.Context) error {
-	if p.data {
-		if err := <-p.ready; err != nil {
-			return fmt.Errorf("image: %w", err)
-		}
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+func imageError(err error) error {
+	if err != nil {
+		return fmt.Errorf("image: %w", err)
 	}
 	return nil
 }

@@ -31,27 +31,27 @@ func newPacker(level int) (*packer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &packer{in: make([]byte, chunkSize), zip: z}, nil
+	return &packer{in: make([]byte, restore.ChunkSize), zip: z}, nil
 }
 
-// pack reads a span and compresses its grains into out, each from a sector's beginning on.
-func (p *packer) pack(img restore.Image, s span) error {
+// pack reads a chunk and compresses its grains into out, each from a sector's beginning on.
+func (p *packer) pack(img restore.Image, c restore.Chunk) error {
 	p.out.Reset()
 	p.places = p.places[:0]
-	data := p.in[:s.n]
-	if err := readFull(img, data, s.off); err != nil {
+	data := p.in[:c.Len]
+	if err := readFull(img, data, c.Off); err != nil {
 		return fmt.Errorf("image: %w", err)
 	}
-	if end := s.n + padding(s.n); end > s.n { // the disk's last sector
+	if end := c.Len + padding(c.Len); end > c.Len { // the disk's last sector
 		data = p.in[:end]
-		clear(data[s.n:])
+		clear(data[c.Len:])
 	}
 	for at := 0; at < len(data); at += grainSize {
 		grain := data[at:min(at+grainSize, len(data))]
 		if zero(grain) {
 			continue
 		}
-		if err := p.add(grain, s.off+int64(at)); err != nil {
+		if err := p.add(grain, c.Off+int64(at)); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"io"
 	"runtime"
 
-	"golang.org/x/sync/errgroup"
-
 	"vbfs/restore"
 )
 
@@ -64,86 +62,31 @@ func Stream(ctx context.Context, w io.Writer, img restore.Image, o StreamOptions
 	return s.end()
 }
 
-// A packed is a span on its way into the stream.
-type packed struct {
-	span
-	packer *packer    // nil for zeros
-	ready  chan error // of capacity 1: how the packing ended
-}
-
 // fill writes the grains, in order, which are read and compressed ahead.
 func (s *stream) fill(ctx context.Context, img restore.Image, o StreamOptions) error {
-	free := make(chan *packer, o.Workers)
+	p := restore.Pipeline[*packer]{
+		Prepare: func(p *packer, c restore.Chunk) error { return p.pack(img, c) },
+		Take:    func(_ context.Context, p *packer, c restore.Chunk) error { return s.put(p, c, o.Progress) },
+	}
 	for range o.Workers {
-		p, err := newPacker(o.Level)
+		slot, err := newPacker(o.Level)
 		if err != nil {
 			return err
 		}
-		free <- p
+		p.Slots = append(p.Slots, slot)
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	order := make(chan packed, o.Workers)
-	g.Go(func() error {
-		defer close(order)
-		return packAhead(ctx, g, img, order, free)
-	})
-	g.Go(func() error {
-		for p := range order {
-			if err := s.put(ctx, p, o.Progress); err != nil {
-				return err
-			}
-			if p.data {
-				free <- p.packer
-			}
-		}
-		return nil
-	})
-	return g.Wait()
+	return p.Run(ctx, img)
 }
 
-// packAhead queues the spans of the image in order, and has those of data packed.
-func packAhead(ctx context.Context, g *errgroup.Group, img restore.Image, order chan<- packed, free <-chan *packer) error {
-	for sp, err := range spans(ctx, img) {
-		if err != nil {
-			return err
-		}
-		p := packed{span: sp}
-		if sp.data {
-			select {
-			case p.packer = <-free:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			p.ready = make(chan error, 1)
-			g.Go(func() error {
-				p.ready <- p.packer.pack(img, sp)
-				return nil
-			})
-		}
-		select {
-		case order <- p:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-// put writes a span, once it is packed.
-func (s *stream) put(ctx context.Context, p packed, progress *restore.Progress) error {
-	if !p.data {
-		progress.Zero.Add(p.n)
+// put writes a chunk that is packed.
+func (s *stream) put(p *packer, c restore.Chunk, progress *restore.Progress) error {
+	if !c.Data {
+		progress.Zero.Add(c.Len)
 		return nil
 	}
-	if err := <-p.ready; err != nil {
+	if err := s.grains(p); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := s.grains(p.packer); err != nil {
-		return err
-	}
-	progress.Data.Add(p.n)
+	progress.Data.Add(c.Len)
 	return nil
 }
