@@ -178,7 +178,7 @@ func TestTogetherClones(t *testing.T) {
 		all = append(all, l.h.Add(vsim.Spec{Name: fmt.Sprint("m", i), Disks: []vsim.Disk{{Size: size, Content: own}}}))
 	}
 	l.h.Slow("CreateSnapshot_Task", 300*time.Millisecond) // so that none is done before the others begin
-	l.OK("vbackup", l.account("backup", "vsphere:", "--all", "--transport", "https", "--per-datastore", "4")...)
+	l.OK("vbackup", l.account("backup", "vsphere:", "--all", "--transport", "https", "--per-datastore", "4", "--limit-rate", "24M")...)
 	packs, err := filepath.Glob(filepath.Join(l.Repo, "packs/*/*"))
 	if err != nil {
 		t.Fatal(err)
