@@ -7,7 +7,6 @@ import (
 	"vbfs/index/block"
 	"vbfs/index/format"
 	"vbfs/index/pack"
-	"vbfs/index/table"
 )
 
 // A lookup answers one writer where a block is that the repository has already: what the writers of this Repository have
@@ -21,9 +20,6 @@ type lookup struct {
 	since map[format.PackID]bool // packs that became durable since; guarded by the shelf's mu
 	hopes map[*newPack]bool      // packs that are named and not durable, or lost; guarded by the shelf's mu
 }
-
-// spillAt bounds what of the shelf is durable, of all writers at once of a Repository: a million entries are about 90 MB.
-const spillAt = 1 << 20
 
 // newLookup begins to look up, in a session that is open: what is there now can go only by a collection that W2 will see.
 // What is kept from before the session may be there no more. To be ended.
@@ -69,8 +65,8 @@ func (l *lookup) find(ctx context.Context, id block.ID) (at format.Address, ok b
 	return at, ok
 }
 
-// findOrClaim gives the address of a block. When there is none the caller has to store the block, and then to release it: those who
-// look for it meanwhile wait.
+// findOrClaim gives the address of a block. When there is none the caller has to store the block, and then to release it:
+// those who look for it meanwhile wait.
 func (l *lookup) findOrClaim(ctx context.Context, id block.ID) (at format.Address, ok bool, err error) {
 	for {
 		seen, ok := l.shelved(ctx, id)
@@ -148,29 +144,4 @@ func (r *Repository) blockID(ctx context.Context, a format.Address) (block.ID, e
 		err = fmt.Errorf("pack %v does not tell the ID of slot %d: %w", a.Pack, a.Slot, ErrCorrupt)
 	}
 	return block.ID{}, err
-}
-
-// spill writes a segment of what of the shelf is durable, when that is so many blocks, with the map nodes and points that the
-// caller adds. Without a table it is forgotten.
-func (r *Repository) spill(many int, nodes []table.Entry, points []table.Point) error {
-	blocks, packs := r.shelf.take(many)
-	defer r.shelf.forget(packs)
-	if r.table == nil || len(blocks)+len(nodes)+len(points) == 0 {
-		return nil
-	}
-	return r.writeSegment(append(blocks, nodes...), points)
-}
-
-func entry(id block.ID, at format.Address) table.Entry {
-	return table.Entry{Key: [16]byte(id[:16]), At: at}
-}
-
-func (r *Repository) writeSegment(entries []table.Entry, points []table.Point) error {
-	if _, err := table.Write(r.tableDir, entries, points); err != nil {
-		return fmt.Errorf("table: %w", err)
-	}
-	if err := r.table.Refresh(); err != nil {
-		return fmt.Errorf("table: %w", err)
-	}
-	return nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"vbfs/index/block"
 	"vbfs/index/format"
-	"vbfs/index/table"
 )
 
 // A shelf is what the writers of a Repository have stored and the table has not yet. All of them find it: machines that are
@@ -149,28 +148,4 @@ func (s *shelf) has(p format.PackID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sealed[p]
-}
-
-// take gives what lies in durable packs, when that is so many blocks, for a segment. Others find it here until that is written.
-func (s *shelf) take(many int) (entries []table.Entry, packs map[format.PackID]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ready < many {
-		return nil, nil
-	}
-	entries = make([]table.Entry, 0, s.ready)
-	for id, at := range s.at {
-		if s.sealed[at.Pack] {
-			entries = append(entries, entry(id, at))
-		}
-	}
-	packs, s.sealed, s.ready = s.sealed, map[format.PackID]bool{}, 0
-	return entries, packs
-}
-
-// forget drops what a segment has.
-func (s *shelf) forget(packs map[format.PackID]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(packs)
 }

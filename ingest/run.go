@@ -87,7 +87,7 @@ func Run(ctx context.Context, repo *index.Repository, o Options) (m *format.Mani
 	return m, err
 }
 
-// runTries bounds how often a point is captured again because what it would share was collected meanwhile.
+// runTries bounds how often a point is captured again because what it would share was collected meanwhile, or lost.
 const runTries = 3
 
 func runOnce(ctx context.Context, repo *index.Repository, o Options) (m *format.Manifest, err error) {
