@@ -10,7 +10,8 @@
 //
 // A domain is a virtual machine. A checkpoint is an instant from which on libvirt keeps track of what the guest writes, in one dirty
 // bitmap for each disk. A backup job, in pull mode, holds the domain's disks as they were at one instant, and QEMU serves them
-// over NBD until the job is ended; what the guest overwrites meanwhile goes to scratch files.
+// over NBD until the job is ended; what the guest overwrites meanwhile goes to scratch files. A volume is a file in a storage pool, whose
+// bytes come and go as streams, each by a connection of its own.
 //
 // # Invariants
 //

@@ -22,7 +22,7 @@ type stream struct {
 	gone   func()                // nobody takes packets any more; once
 	why    atomic.Pointer[error] // it was cut
 	stop   func() bool           // ends the watch on the context
-	idle   *time.Timer
+	idle   *time.Timer           // runs while the daemon is waited for
 	serial uint32
 	out    []byte   // the packet that is written
 	early  []packet // of a stream whose call has no reply yet, as they came
@@ -72,6 +72,7 @@ func (c *Conn) stream(ctx context.Context) (*stream, error) {
 	l.conn.taken.Store(s.packs)
 	s.stop = context.AfterFunc(ctx, func() { s.cut(context.Cause(ctx)) })
 	s.idle = time.AfterFunc(idleTime, func() { s.cut(fmt.Errorf("%w: nothing came or went within %v", ErrTimeout, idleTime)) })
+	s.idle.Stop()
 	return s, nil
 }
 
@@ -127,11 +128,17 @@ func (s *stream) send(proc, kind, status uint32, payload []byte) error {
 		s.out = binary.BigEndian.AppendUint32(s.out, v)
 	}
 	s.out = append(s.out, payload...)
+	defer s.waits()()
 	if _, err := s.link.conn.Conn.Write(s.out); err != nil {
 		return s.lost(err)
 	}
-	s.idle.Reset(idleTime)
 	return nil
+}
+
+// waits bounds how long the daemon is waited for, until what it gives is called.
+func (s *stream) waits() (no func() bool) {
+	s.idle.Reset(idleTime)
+	return s.idle.Stop
 }
 
 // A packet is what came of a stream.
@@ -147,6 +154,7 @@ func (s *stream) await(proc uint32) (packet, error) {
 		s.early = s.early[1:]
 		return p, nil
 	}
+	defer s.waits()()
 	for {
 		select {
 		case b := <-s.packs.packets:
@@ -173,7 +181,6 @@ func (s *stream) refused(proc uint32) error {
 
 // open takes a packet apart. Those of others, as of calls long gone, are not ours.
 func (s *stream) open(proc uint32, b []byte) (p packet, ours bool, err error) {
-	s.idle.Reset(idleTime)
 	field := func(i int) uint32 { return binary.BigEndian.Uint32(b[4*i:]) }
 	p = packet{kind: field(3), status: field(5), payload: b[headerLen:]}
 	if field(0) != programRemote || field(2) != proc || field(4) != s.serial {

@@ -182,6 +182,13 @@ func TestVolumeEnds(t *testing.T) {
 			cancel()
 			return u.Finish()
 		},
+		"daemon stands still": func(u *Upload, cancel context.CancelFunc) error {
+			p.Do("kill -STOP $(cat /run/libvirtd.pid)")
+			defer p.Do("kill -CONT $(cat /run/libvirtd.pid)")
+			time.AfterFunc(500*time.Millisecond, cancel)
+			_, err := u.Write(make([]byte, 64<<20)) // more than there is room for on the way
+			return err
+		},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		v, err := c.CreateVolume(ctx, "fast", name, 0)
