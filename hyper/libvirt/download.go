@@ -27,33 +27,41 @@ func (v *Volume) Reader(ctx context.Context, size int64) (*Reader, error) {
 }
 
 func (v *Volume) reader(ctx context.Context, size int64, connections int) (*Reader, error) {
-	r := &Reader{v: v, size: size, all: make([]*stream, connections), free: make(chan *stream, connections)}
+	r := &Reader{v: v, size: size, free: make(chan *stream, connections)}
+	made := make(chan *stream, connections)
 	g, dialing := errgroup.WithContext(ctx)
-	for i := range r.all {
-		g.Go(func() (err error) {
+	for range connections {
+		g.Go(func() error {
 			if dialing.Err() != nil {
 				return context.Cause(dialing)
 			}
-			r.all[i], err = v.conn.stream(ctx)
+			s, err := v.conn.stream(ctx)
+			if err == nil {
+				made <- s
+			}
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	for range len(made) {
+		s := <-made
+		r.all = append(r.all, s)
+		r.free <- s
+	}
+	if err != nil {
 		r.Close()
 		return nil, fmt.Errorf("download %s: %w", v.path, err)
-	}
-	for _, s := range r.all {
-		r.free <- s
 	}
 	return r, nil
 }
 
-// Close ends it. Reads under way fail.
+// Close ends it, when the reads under way have ended.
 func (r *Reader) Close() error {
 	for _, s := range r.all {
-		if s != nil {
-			s.close()
-		}
+		s.callOff(ErrClosed)
+	}
+	for range r.all {
+		(<-r.free).close()
 	}
 	return nil
 }
@@ -99,7 +107,7 @@ func (r *Reader) with(off, n int64, do func(*download) error) error {
 		err = do(&download{s, n})
 	}
 	if err != nil {
-		s.cut(err)
+		s.callOff(err)
 		return fmt.Errorf("download %s at %d: %w", r.v.path, off, err)
 	}
 	return nil
@@ -145,7 +153,7 @@ func (d *download) fill(p []byte) error {
 		case errors.Is(err, errEnd) && len(p) > 0:
 			return fmt.Errorf("%w: %d bytes less came than there are", ErrProtocol, len(p))
 		case errors.Is(err, errEnd):
-			return d.finish(statusOK)
+			return d.s.end(procDownload, statusOK)
 		case err != nil:
 			return err
 		}
@@ -164,21 +172,5 @@ func (d *download) first() (n int64, data bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	return max(hole, int64(len(b))), b != nil, d.finish(statusError)
-}
-
-// finish ends the stream, after its end or before, and drops what is still under way.
-func (d *download) finish(status uint32) error {
-	if err := d.s.send(procDownload, typeStream, status, nil); err != nil {
-		return err
-	}
-	for {
-		p, err := d.s.await(procDownload)
-		if err != nil && status == statusError && !errors.Is(err, ErrLost) {
-			return nil // it was called off, as was said
-		}
-		if err != nil || p.status == statusOK {
-			return err
-		}
-	}
+	return max(hole, int64(len(b))), b != nil, d.s.end(procDownload, statusError)
 }

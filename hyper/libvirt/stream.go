@@ -20,8 +20,10 @@ type stream struct {
 	link   *link
 	packs  *taker
 	gone   func()                // nobody takes packets any more; once
+	off    atomic.Pointer[error] // it was called off, for a reason, and is to end soon
 	why    atomic.Pointer[error] // it was cut
 	stop   func() bool           // ends the watch on the context
+	busy   uint32                // the procedure whose stream is under way; 0: none
 	idle   *time.Timer           // runs while the daemon is waited for
 	serial uint32
 	out    []byte   // the packet that is written
@@ -70,10 +72,29 @@ func (c *Conn) stream(ctx context.Context) (*stream, error) {
 	s := &stream{link: l, packs: &taker{make(chan []byte), make(chan struct{})}, serial: 1 << 30}
 	s.gone = sync.OnceFunc(func() { close(s.packs.gone) })
 	l.conn.taken.Store(s.packs)
-	s.stop = context.AfterFunc(ctx, func() { s.cut(context.Cause(ctx)) })
+	s.stop = context.AfterFunc(ctx, func() { s.callOff(context.Cause(ctx)) })
 	s.idle = time.AfterFunc(idleTime, func() { s.cut(fmt.Errorf("%w: nothing came or went within %v", ErrTimeout, idleTime)) })
 	s.idle.Stop()
 	return s, nil
+}
+
+// graceTime bounds how long a stream goes on that was called off: until what is under way has come or gone, and the daemon knows.
+const graceTime = 3 * time.Second
+
+// callOff has whatever is tried next fail, and what is under way too if it does not end soon. The connection is not just closed: libvirtd
+// 9.0 may crash when a client goes whose stream is about to begin, and all that others do there with it.
+func (s *stream) callOff(why error) {
+	if s.off.CompareAndSwap(nil, &why) {
+		time.AfterFunc(graceTime, func() { s.cut(why) })
+	}
+}
+
+// calledOff is why it was.
+func (s *stream) calledOff() error {
+	if why := s.off.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // cut ends the connection at once, for a reason that whatever is under way fails with.
@@ -86,6 +107,10 @@ func (s *stream) cut(why error) {
 // close ends the connection. What was under way is called off by the daemon.
 func (s *stream) close() {
 	s.stop()
+	s.callOff(ErrClosed)
+	if s.busy != 0 && s.why.Load() == nil {
+		_ = s.end(s.busy, statusError) // else it ends with the connection
+	}
 	s.idle.Stop()
 	s.cut(ErrClosed)
 	s.gone() // after which the library is told that the connection is gone, and ends what it has of it
@@ -101,8 +126,11 @@ func (s *stream) lost(err error) error {
 
 // begin calls a procedure, and returns when its stream has begun. The daemon may send of it before it replies.
 func (s *stream) begin(proc uint32, args []byte) error {
+	if err := s.calledOff(); err != nil {
+		return err
+	}
 	s.serial++
-	s.early = nil
+	s.early, s.busy = nil, proc
 	if err := s.send(proc, typeCall, statusOK, args); err != nil {
 		return err
 	}
@@ -119,6 +147,22 @@ func (s *stream) begin(proc uint32, args []byte) error {
 		early = append(early, p)
 	}
 	return fmt.Errorf("%w: a stream without a reply", ErrProtocol)
+}
+
+// end ends the stream, after its end or before it, and drops what is still under way.
+func (s *stream) end(proc, status uint32) error {
+	if err := s.send(proc, typeStream, status, nil); err != nil {
+		return err
+	}
+	for {
+		p, err := s.await(proc)
+		if err != nil && s.busy == 0 && status == statusError {
+			return nil // it was called off, as was said
+		}
+		if err != nil || p.status == statusOK {
+			return err
+		}
+	}
 }
 
 // send writes a packet.
@@ -185,6 +229,9 @@ func (s *stream) open(proc uint32, b []byte) (p packet, ours bool, err error) {
 	p = packet{kind: field(3), status: field(5), payload: b[headerLen:]}
 	if field(0) != programRemote || field(2) != proc || field(4) != s.serial {
 		return p, false, nil
+	}
+	if p.status == statusError || p.kind == typeStream && p.status == statusOK {
+		s.busy = 0
 	}
 	if p.status == statusError {
 		return p, true, translate(said(p.payload))

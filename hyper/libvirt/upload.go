@@ -70,7 +70,10 @@ func (u *Upload) Skip(n int64) error {
 }
 
 func (u *Upload) send(kind, status uint32, payload []byte) error {
-	err := u.s.refused(procUpload)
+	err := u.s.calledOff()
+	if err == nil {
+		err = u.s.refused(procUpload)
+	}
 	if err == nil {
 		err = u.s.send(procUpload, kind, status, payload)
 	}
@@ -83,10 +86,11 @@ func (u *Upload) send(kind, status uint32, payload []byte) error {
 // Finish returns when the daemon has written all that it was given. Only Close may follow. libvirt 9.0 does not tell when the last of it
 // did not fit: the file is shorter then, see Size.
 func (u *Upload) Finish() error {
-	if err := u.send(typeStream, statusOK, nil); err != nil {
-		return err
+	err := u.s.calledOff()
+	if err == nil {
+		err = u.s.end(procUpload, statusOK)
 	}
-	if _, err := u.s.await(procUpload); err != nil {
+	if err != nil {
 		return fmt.Errorf("upload %s: %w", u.what, err)
 	}
 	return nil

@@ -180,6 +180,7 @@ func TestVolumeEnds(t *testing.T) {
 		},
 		"finished too late": func(u *Upload, cancel context.CancelFunc) error {
 			cancel()
+			time.Sleep(100 * time.Millisecond) // until that is known
 			return u.Finish()
 		},
 		"daemon stands still": func(u *Upload, cancel context.CancelFunc) error {
