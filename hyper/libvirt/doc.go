@@ -18,6 +18,8 @@
 // A call ends when its context does, whatever the daemon does; its answer is then dropped. Whether a call took effect that was given
 // up, or lost with the connection, is not known: who changes something looks afterwards how things are.
 //
+// A stream that is called off ends within seconds, and tells the daemon so first: libvirtd 9.0 may crash when a client just goes.
+//
 // What only asks is asked again on a new connection when the daemon went away. What changes something is said once.
 //
 // Nothing here knows of points or captures.
