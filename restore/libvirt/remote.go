@@ -158,5 +158,8 @@ func (h *remote) remove(ctx context.Context, path string) error {
 	return v.Delete(ctx)
 }
 
-// settle has nothing to do: libvirt made the files.
-func (h *remote) settle(context.Context) []string { return nil }
+// settle has libvirt see of what format the images are. While others write to the pool it refuses to, and looks when they are done.
+func (h *remote) settle(ctx context.Context) []string {
+	_ = h.conn.RefreshPool(ctx, h.pool.Name)
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	hyper "vbfs/hyper/libvirt"
 	"vbfs/restore"
@@ -89,12 +90,24 @@ func TestRemote(t *testing.T) {
 				if is := allocated(t, d.Path, d.Format); is > d.Data+640<<10 {
 					t.Errorf("%s: %d bytes are allocated, of %d", d.Path, is, d.Data)
 				}
-				if xml := f.Virsh("vol-dumpxml", d.Path); !strings.Contains(xml, "<format type='"+d.Format+"'/>") {
-					t.Errorf("the pool knows it as %s", xml)
-				}
+				f.known(t, d)
 			}
 			f.As(t).Boots(name, line)
 		})
+	}
+}
+
+// known waits until the pool knows an image's format: while others write to it, it does not look.
+func (f *far) known(t *testing.T, d machine.Restored) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		xml := f.Virsh("vol-dumpxml", d.Path)
+		if strings.Contains(xml, "<format type='"+d.Format+"'/>") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the pool knows it as %s", xml)
+		}
 	}
 }
 
