@@ -2,6 +2,7 @@
 //
 //	Start -> thread that starts the program, and waits for it -> Ended
 //	            the kernel signals the program when that thread, and so this process, is gone
+//	ID: a process, as another one can look later, or elsewhere, whether it is gone
 //	Folder -> a program's own directory, which a later process removes when this one was killed
 package process
 

@@ -1,15 +1,15 @@
 package qmp
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"vbfs/hyper/process"
 )
 
 // A Process is one that listens on a socket, told from all that ever had its number. The zero value is one that is not known.
@@ -46,34 +46,15 @@ func peer(conn net.Conn) Process {
 		return Process{}
 	}
 	p := Process{PID: int(cred.Pid), UID: int(cred.Uid), GID: int(cred.Gid)}
-	if p.Start, p.Boot, err = born(p.PID); err != nil {
+	if p.Start, p.Boot, err = process.Born(p.PID); err != nil {
 		return Process{}
 	}
 	return p
 }
 
-// born tells when a process began.
-func born(pid int) (start uint64, boot string, err error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, "", err
-	}
-	name := bytes.LastIndexByte(stat, ')') // may hold anything
-	fields := strings.Fields(string(stat[name+1:]))
-	const starttime = 22 - 3 // the first field after the name is the third
-	if name < 0 || len(fields) <= starttime {
-		return 0, "", errors.New("proc: not understood")
-	}
-	if start, err = strconv.ParseUint(fields[starttime], 10, 64); err != nil {
-		return 0, "", err
-	}
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return start, strings.TrimSpace(string(id)), err
-}
-
 // Alive tells whether the process is there still.
 func (p Process) Alive() bool {
-	start, boot, err := born(p.PID)
+	start, boot, err := process.Born(p.PID)
 	return err == nil && start == p.Start && boot == p.Boot
 }
 
