@@ -17,11 +17,16 @@ import (
 )
 
 // Import makes a machine whose disks are uploaded: it is there when the lease is ready, and goes with it if the lease is not closed well.
+// It waits for that also when ctx ends meanwhile: else nobody would know of the lease.
 func (c *Conn) Import(ctx context.Context, at Home, spec types.VirtualMachineConfigSpec) (*Lease, error) {
 	req := types.ImportVApp{This: at.Pool, Spec: &types.VirtualMachineImportSpec{ConfigSpec: spec}, Host: at.Host}
 	if at.Pool.Type != "VirtualApp" { // whose machines are in no folder
 		req.Folder = &at.Folder
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
 	r, err := methods.ImportVApp(ctx, c.vim, &req)
 	if err != nil {
 		return nil, fmt.Errorf("import machine %s: %w", spec.Name, translate(err))
