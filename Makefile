@@ -29,10 +29,10 @@ race: deps ## the tests under the race detector
 
 lint: ## gofmt, vet, staticcheck, and a build without C
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
-	go vet ./... ./testdata/lab ./testdata/vsim
-	go tool staticcheck ./... ./testdata/lab ./testdata/vsim
+	go vet ./... ./testdata/lab ./testdata/victim ./testdata/vsim
+	go tool staticcheck ./... ./testdata/lab ./testdata/victim ./testdata/vsim
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/vbfs
-	CGO_ENABLED=0 go vet ./... ./testdata/lab ./testdata/vsim
+	CGO_ENABLED=0 go vet ./... ./testdata/lab ./testdata/victim ./testdata/vsim
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \

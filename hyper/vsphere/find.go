@@ -3,7 +3,6 @@ package vsphere
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -68,14 +67,3 @@ func matches(pattern, s string) bool {
 
 // below tells whether a path lies in a folder.
 func below(p, folder string) bool { return folder == "/" || strings.HasPrefix(p, folder+"/") }
-
-// WithAttribute leaves the machines whose custom attribute has one of the values; without values, those that have it at all.
-func WithAttribute(all []Entry, name string, values ...string) (out []Entry) {
-	for _, e := range all {
-		v := e.Attributes[name]
-		if v != "" && (len(values) == 0 || slices.Contains(values, v)) {
-			out = append(out, e)
-		}
-	}
-	return out
-}

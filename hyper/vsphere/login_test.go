@@ -4,45 +4,20 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/testdata/vsim"
 )
-
-func server(t *testing.T, h *vsim.Host) vsphere.Server {
-	t.Helper()
-	pem, err := os.ReadFile(h.CAFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	return vsphere.Server{Host: h.URL().Host, User: h.User(), Password: h.Password(), Roots: roots}
-}
-
-func login(t *testing.T, h *vsim.Host) *vsphere.Conn {
-	t.Helper()
-	c, err := vsphere.Login(t.Context(), server(t, h))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
-}
 
 // Who is not known by the authorities or by its thumbprint is not even told a user's name.
 func TestLoginTrust(t *testing.T) {
 	t.Parallel()
 	h := vsim.Start(t, vsim.Options{})
-	good := server(t, h)
+	good := vspheretest.Server(t, h)
 	print := h.Thumbprint()
 	for _, c := range []struct {
 		name   string
@@ -97,7 +72,7 @@ func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	h := vsim.Start(t, vsim.Options{})
 	m := h.Add(vsim.Spec{Disks: []vsim.Disk{{Size: 1 << 20}}})
-	c := login(t, h)
+	c := vspheretest.Login(t, h)
 	for range 3 {
 		h.ExpireSessions()
 		errs := make(chan error)

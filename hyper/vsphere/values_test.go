@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/testdata/vsim"
 )
 
@@ -35,7 +36,7 @@ func TestValues(t *testing.T) {
 	h := vsim.Start(t, vsim.Options{})
 	one, two, three := h.Add(vsim.Spec{Name: "one"}), h.Add(vsim.Spec{Name: "two"}), h.Add(vsim.Spec{Name: "three"})
 	h.Add(vsim.Spec{Name: "four"})
-	c := login(t, h)
+	c := vspheretest.Login(t, h)
 	if got, err := values(t, c, "BCK_FVM"); !errors.Is(err, vsphere.ErrNoAttribute) || len(got) != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -73,7 +74,7 @@ func TestValuesOfSingleHost(t *testing.T) {
 	t.Parallel()
 	h := vsim.Start(t, vsim.Options{ESX: true})
 	h.Add(vsim.Spec{Name: "one"})
-	if _, err := values(t, login(t, h), "BCK_FVM"); !errors.Is(err, vsphere.ErrNoAttribute) {
+	if _, err := values(t, vspheretest.Login(t, h), "BCK_FVM"); !errors.Is(err, vsphere.ErrNoAttribute) {
 		t.Errorf("%v", err)
 	}
 }
@@ -93,7 +94,7 @@ func TestValuesOfMany(t *testing.T) {
 	})
 	h.ResetCounts()
 	start := time.Now()
-	c := login(t, h)
+	c := vspheretest.Login(t, h)
 	got, err := values(t, c, "BCK_FVM")
 	if err != nil || len(got) != 501 || got["m"] != "1D 4W" || got["m-0011"] != "7D" || got["m-0012"] != "" {
 		t.Fatalf("%d, %v", len(got), err)

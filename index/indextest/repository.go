@@ -2,6 +2,7 @@
 package indextest
 
 import (
+	"context"
 	"testing"
 
 	"vbfs/index"
@@ -10,6 +11,15 @@ import (
 
 // Plain makes an unencrypted repository that ends with the test, in a directory of the test's own.
 func Plain(t *testing.T) *index.Repository { return PlainIn(t, t.TempDir()) }
+
+// Open opens what PlainIn made, in another process: table is a directory of its own.
+func Open(ctx context.Context, dir, table string) (*index.Repository, error) {
+	store, err := object.OpenLocal(dir)
+	if err != nil {
+		return nil, err
+	}
+	return index.Open(ctx, store, index.OpenOptions{Table: table})
+}
 
 // PlainIn is Plain in a directory that is there and empty.
 func PlainIn(t *testing.T, dir string) *index.Repository {

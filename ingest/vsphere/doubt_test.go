@@ -9,6 +9,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/ingest/vsphere"
@@ -101,7 +102,7 @@ func TestUnfit(t *testing.T) {
 		h.Allow()
 		c.spec.Name = c.name
 		h.Deny(c.deny...)
-		l := &lab{t: t, h: h, m: h.Add(c.spec), conn: login(t, h), repo: indextest.Plain(t), o: vsphere.Options{Transport: vsphere.HTTPS, State: t.TempDir()}}
+		l := &lab{t: t, h: h, m: h.Add(c.spec), conn: vspheretest.Login(t, h), repo: indextest.Plain(t), o: vsphere.Options{Transport: vsphere.HTTPS, State: t.TempDir()}}
 		if c.do != nil {
 			c.do(l.m)
 		}

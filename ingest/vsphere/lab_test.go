@@ -2,15 +2,13 @@ package vsphere_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/x509"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/index/indextest"
@@ -18,32 +16,6 @@ import (
 	"vbfs/ingest/vsphere"
 	"vbfs/testdata/vsim"
 )
-
-// server is a host as a program would name it.
-func server(t testing.TB, h *vsim.Host) hyper.Server {
-	t.Helper()
-	pem, err := os.ReadFile(h.CAFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	return hyper.Server{Host: h.URL().Host, User: h.User(), Password: h.Password(), Roots: roots}
-}
-
-func login(t testing.TB, h *vsim.Host) *hyper.Conn {
-	t.Helper()
-	conn, err := hyper.Login(context.Background(), server(t, h))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return conn
-}
 
 // A lab is a machine and where it is backed up to.
 type lab struct {
@@ -63,7 +35,7 @@ func newLab(t *testing.T, ho vsim.Options, spec vsim.Spec, o vsphere.Options) *l
 		o.State = t.TempDir()
 	}
 	o.Scratch, o.QuiescePause = t.TempDir(), time.Millisecond
-	return &lab{t, h, h.Add(spec), login(t, h), indextest.Plain(t), o, map[string]map[string][]byte{}}
+	return &lab{t, h, h.Add(spec), vspheretest.Login(t, h), indextest.Plain(t), o, map[string]map[string][]byte{}}
 }
 
 func (l *lab) run(level string) (*format.Manifest, error) {
