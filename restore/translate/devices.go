@@ -74,17 +74,18 @@ func medium(d types.BaseVirtualDevice) string {
 	return ""
 }
 
-// network names what a card is on, and whether that is the name of an ordinary network.
-func network(d types.BaseVirtualDevice) (name string, plain bool) {
-	switch b := d.GetVirtualDevice().Backing.(type) {
+// Network names what a card is on, and tells whether people call it so. "" is none that has a name.
+func (h *Hardware) Network(card types.BaseVirtualDevice) (name string, known bool) {
+	switch b := card.GetVirtualDevice().Backing.(type) {
 	case *types.VirtualEthernetCardNetworkBackingInfo:
-		return cmp.Or(b.DeviceName, nowhere), b.DeviceName != ""
+		return b.DeviceName, b.DeviceName != ""
 	case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
-		return "port group " + b.Port.PortgroupKey, false
+		name = h.Networks[b.Port.PortgroupKey]
+		return cmp.Or(name, "port group "+b.Port.PortgroupKey), name != ""
 	case *types.VirtualEthernetCardOpaqueNetworkBackingInfo:
 		return b.OpaqueNetworkId, false
 	}
-	return nowhere, false
+	return "", false
 }
 
 // nowhere is where a card is that is on no network.

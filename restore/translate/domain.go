@@ -26,6 +26,7 @@ type Guest struct {
 // A domainWriter puts a domain together.
 type domainWriter struct {
 	*libvirtxml.Domain
+	h       *Hardware
 	c       *types.VirtualMachineConfigInfo
 	buses   []*bus
 	targets map[int32]string // of disks and drives, by their keys in c
@@ -47,7 +48,7 @@ func Domain(m machine.Machine) (*Guest, error) {
 			return nil, fmt.Errorf("%w: it has no disk %s", machine.ErrBadDefinition, d.Name)
 		}
 	}
-	w := &domainWriter{c: h.Config, targets: map[int32]string{}, notes: h.Notes}
+	w := &domainWriter{h: h, c: h.Config, targets: map[int32]string{}, notes: h.Notes}
 	w.Domain = &libvirtxml.Domain{
 		Type: "kvm", UUID: strings.ToLower(h.Config.Uuid), Description: h.Config.Annotation,
 		OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -56,9 +57,9 @@ func (w *domainWriter) card(d types.BaseVirtualDevice) {
 		w.note("%s was a %s, and is an E1000: the guest may have to be told its addresses again", label(d), class(d))
 		m.libvirt = "e1000"
 	}
-	name, plain := network(d)
-	if !plain {
-		w.note("%s was on %s: it is on the network default", label(d), name)
+	name, known := w.h.Network(d)
+	if !known {
+		w.note("%s was on %s: it is on the network default", label(d), cmp.Or(name, nowhere))
 		name = "default"
 	}
 	card := libvirtxml.DomainInterface{

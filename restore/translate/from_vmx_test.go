@@ -16,7 +16,7 @@ import (
 // TestVMXAgain: a machine written as a .vmx file is read as what it was, and written again the same.
 func TestVMXAgain(t *testing.T) {
 	files := Files{NVRAM: "web01.nvram", Disks: map[int32]string{2000: "a.vmdk", 2017: "b.vmdk", 16003: "c.vmdk", 32000: "d.vmdk", 3000: "e.vmdk", 2001: "f.vmdk"}}
-	first, _ := VMX(full(), files)
+	first, _ := VMX(&Hardware{Config: full()}, files)
 	h, err := Config(pointOf("vmx", first.Marshal(), "scsi0-0", "scsi0-1", "scsi1-1", "sata0-3", "nvme0-0", "ide0-0"))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestVMXAgain(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	}
-	again, _ := VMX(c, Files{NVRAM: "web01.nvram", Disks: named})
+	again, _ := VMX(&Hardware{Config: c}, Files{NVRAM: "web01.nvram", Disks: named})
 	if got, want := maps.Collect(again.All()), maps.Collect(first.All()); !maps.Equal(got, want) {
 		for key := range want {
 			if got[key] != want[key] {
@@ -120,7 +120,7 @@ guestinfo.x = "2"
 // TestVMXNonsense: whatever the values are, and the numbers in keys, it is a machine for libvirt, or an error. (A fuzz target here would
 // have to instrument all of govmomi, and try one input in seconds: package hyper/vmx has one for the file itself.)
 func TestVMXNonsense(t *testing.T) {
-	first, _ := VMX(full(), Files{Disks: map[int32]string{2000: "a.vmdk", 2017: "b.vmdk", 16003: "c.vmdk", 32000: "d.vmdk"}})
+	first, _ := VMX(&Hardware{Config: full()}, Files{Disks: map[int32]string{2000: "a.vmdk", 2017: "b.vmdk", 16003: "c.vmdk", 32000: "d.vmdk"}})
 	values := []string{"", "TRUE", "-1", "0", "7", "99999999999999999999", "lsisas1068", "e1000", "|22|00|0A<&>", "efi", "scsi0:0", "hdd,hdd,cdrom", strings.Repeat("x", 5000)}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 1000 {

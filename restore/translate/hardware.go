@@ -2,6 +2,7 @@ package translate
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -20,6 +21,9 @@ type Hardware struct {
 	// not have is not in it.
 	Disks map[string]int32
 
+	// Networks are the names of port groups, by their keys: distributed ones are configured by key alone.
+	Networks map[string]string
+
 	// Recorded: Config is as vSphere recorded it, and nothing was translated.
 	Recorded bool
 
@@ -29,6 +33,7 @@ type Hardware struct {
 // Kinds of configuration, as points record them.
 const (
 	kindVSphere = "vsphere-config"
+	kindInfo    = "vsphere-info" // beside it
 	kindDomain  = "libvirt-domain"
 	kindLive    = "libvirt-domain-live"
 	kindVMX     = "vmx"
@@ -58,6 +63,15 @@ func recorded(m machine.Machine) (*Hardware, error) {
 	if h.Config.Name == "" {
 		return nil, fmt.Errorf("%w: a configuration without a machine's name", machine.ErrBadDefinition)
 	}
+	info := struct {
+		Networks map[string]string `json:"network_names"`
+	}{}
+	if data := m.Config(kindInfo); data != nil {
+		if err := json.Unmarshal(data, &info); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", machine.ErrBadDefinition, kindInfo, err)
+		}
+	}
+	h.Networks = info.Networks
 	h.match(m)
 	return h, nil
 }

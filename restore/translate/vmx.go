@@ -24,19 +24,20 @@ const oldHardware = "14"
 // A vmxWriter puts a .vmx file together.
 type vmxWriter struct {
 	*vmx.File
+	h     *Hardware
 	c     *types.VirtualMachineConfigInfo
 	files Files
 	notes []string
 }
 
-// VMX writes a configuration as a .vmx file, with these files, and notes of what cannot be in it. A disk without a file is left out.
+// VMX writes a machine's configuration as a .vmx file, with these files, and notes of what cannot be in it. A disk without a file is left out.
 // The keys are VMware's own, which it does not document but for some: those here are of files that ESXi 6.7 wrote.
-func VMX(c *types.VirtualMachineConfigInfo, files Files) (*vmx.File, []string) {
-	w := &vmxWriter{File: vmx.New(), c: c, files: files}
+func VMX(h *Hardware, files Files) (*vmx.File, []string) {
+	w := &vmxWriter{File: vmx.New(), h: h, c: h.Config, files: files}
 	w.general()
 	w.firmware()
 	w.bridges()
-	for _, d := range c.Hardware.Device {
+	for _, d := range w.c.Hardware.Device {
 		w.device(d)
 	}
 	w.order()

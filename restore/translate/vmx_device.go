@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -135,11 +136,11 @@ func (w *vmxWriter) card(d types.BaseVirtualDevice, c *types.VirtualEthernetCard
 	}
 	w.Set(at+"present", "TRUE")
 	w.Set(at+"virtualDev", m.vmx)
-	switch name, plain := network(d); {
-	case plain:
+	switch name, known := w.h.Network(d); {
+	case known:
 		w.Set(at+"networkName", name)
 	default:
-		w.note("%s is on no network: it was on %s, which a .vmx file cannot name", label(d), name)
+		w.note("%s is on no network: it was on %s, which a .vmx file cannot name", label(d), cmp.Or(name, nowhere))
 	}
 	if c.MacAddress == "" {
 		w.Set(at+"addressType", "generated")

@@ -68,7 +68,7 @@ func card(key int32, network, mac string) types.VirtualEthernetCard {
 }
 
 func TestVMX(t *testing.T) {
-	f, notes := VMX(full(), Files{NVRAM: "web01.nvram", Disks: map[int32]string{
+	f, notes := VMX(&Hardware{Config: full()}, Files{NVRAM: "web01.nvram", Disks: map[int32]string{
 		2000: "a.vmdk", 2017: "b.vmdk", 16003: "c.vmdk", 32000: "d.vmdk", 3000: "e.vmdk",
 	}})
 	for key, want := range map[string]string{

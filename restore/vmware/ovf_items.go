@@ -1,6 +1,7 @@
 package vmware
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -154,7 +155,7 @@ func (w *hardwareWriter) card(card types.BaseVirtualEthernetCard) {
 	if c := d.GetVirtualDevice().Connectable; c != nil {
 		yes = c.StartConnected
 	}
-	name := networkOf(d)
+	name := w.networkOf(d)
 	if !slices.ContainsFunc(w.networks, func(n network) bool { return n.Name == name }) {
 		w.networks = append(w.networks, network{name, "The network " + name})
 	}
@@ -162,20 +163,9 @@ func (w *hardwareWriter) card(card types.BaseVirtualEthernetCard) {
 }
 
 // networkOf names the network that a card is on, which is mapped to one of the host's when it is imported.
-func networkOf(d types.BaseVirtualDevice) string {
-	name := ""
-	switch b := d.GetVirtualDevice().Backing.(type) {
-	case *types.VirtualEthernetCardNetworkBackingInfo:
-		name = b.DeviceName
-	case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
-		name = b.Port.PortgroupKey
-	case *types.VirtualEthernetCardOpaqueNetworkBackingInfo:
-		name = b.OpaqueNetworkId
-	}
-	if name = strings.TrimSpace(name); name == "" {
-		name = "VM Network"
-	}
-	return name
+func (w *hardwareWriter) networkOf(d types.BaseVirtualDevice) string {
+	name, _ := w.n.hw.Network(d)
+	return cmp.Or(strings.TrimSpace(name), "VM Network")
 }
 
 // label is what people call a device, as "Hard disk 1".

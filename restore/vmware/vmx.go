@@ -26,7 +26,7 @@ func (n *newMachine) write(nvram string) error {
 		}
 		files.Disks[key] = j.file
 	}
-	f, notes := translate.VMX(n.hw.Config, files)
+	f, notes := translate.VMX(n.hw, files)
 	n.notes = append(n.notes, notes...)
 	return n.folder.write(n.base+".vmx", f.Marshal())
 }
