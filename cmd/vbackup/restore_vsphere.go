@@ -171,6 +171,7 @@ var vsphereWaysOut = []remedy{
 	{vm.ErrHalf, "restore it again before the machine is started"},
 	{vm.ErrNoDefinition, "restore its disks one by one: vbackup restore POINT:DISK TARGET"},
 	{vm.ErrBadDefinition, "the point was damaged, or made by a newer release: restore its disks one by one: vbackup restore POINT:DISK TARGET"},
+	{vsphere.ErrUnfinished, "when that restore has ended: restore again on the host that it ran on, or delete the machine in the vSphere client, with its disks, and the folders that were made for it; or give another name with --name"},
 	{vm.ErrExists, "give another one with --name, leave --keep-ids out, or put the machine that is there back with --overwrite"},
 	{vm.ErrRuns, "shut it down first, in the vSphere client; or leave --overwrite out, and make another machine of the point"},
 	{vm.ErrSnapshots, "see to them in the vSphere client; or leave --overwrite out, and make another machine of the point"},

@@ -155,3 +155,31 @@ func TestRestoreVSphereInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// What a killed restore has left is removed by the next one, unless it may be at work: then it is named, with the way out.
+func TestRestoreVSphereKilled(t *testing.T) {
+	t.Parallel()
+	l := newVSphereRestore(t, 1<<20, []byte("bytes"))
+	args := l.to("restore", "web01", "vsphere:/DC0/vm/back/x")
+	l.h.Slow("ReconfigVM_Task", 500*time.Millisecond)
+	cmd := l.Command("vbackup", args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && l.h.Counts().Calls["ReconfigVM_Task"] == 0; {
+		time.Sleep(time.Millisecond)
+	}
+	if r := l.Run("vbackup", args...); r.Code != 1 || !strings.Contains(r.Err, "/DC0/vm/back/x: machine that a restore has not finished: made by process") || !strings.Contains(r.Err, "delete the machine") {
+		t.Errorf("exit code %d: %s", r.Code, r.Err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	time.Sleep(600 * time.Millisecond) // what the server has begun ends
+	l.h.NoTrouble()
+	if r := l.OK("vbackup", args...); !strings.Contains(r.Err, "had left half made, is removed") {
+		t.Error(r.Err)
+	}
+	if m := l.h.Machine("x"); m.Path() != "/DC0/vm/back/x" || !bytes.Equal(m.Content("scsi0-0"), l.m.Frozen("scsi0-0")) {
+		t.Error("it is not what it was")
+	}
+}

@@ -17,8 +17,10 @@ import (
 // before the bytes go.
 func (n *newMachine) bringAll(ctx context.Context) error {
 	if !n.library {
-		if err := n.swept(ctx); err != nil {
-			return err
+		for _, prepare := range []func(context.Context) error{n.swept, n.spots, n.brand} {
+			if err := prepare(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	for i := range n.disks {
@@ -46,12 +48,8 @@ func (n *newMachine) addNew(ctx context.Context, d *newDisk) error {
 
 // addBrought adds a disk whose bytes were brought first.
 func (n *newMachine) addBrought(ctx context.Context, d *newDisk) error {
-	at, err := n.spot(ctx, d)
-	if err != nil {
-		return err
-	}
-	n.undo.Add(func(ctx context.Context) error { return n.discard(ctx, at, n.ref, at.file) })
-	file, err := n.bring(ctx, at, d.Disk)
+	n.undo.Add(func(ctx context.Context) error { return n.discard(ctx, d.at, n.ref, d.at.file) })
+	file, err := n.bring(ctx, d.at, d.Disk)
 	if err != nil {
 		return err
 	}
@@ -70,32 +68,36 @@ func (n *newMachine) addBrought(ctx context.Context, d *newDisk) error {
 	return err
 }
 
-// spot is where a disk is brought to: its file is named after the machine, as VMware does it, if nothing else is called so.
-func (n *newMachine) spot(ctx context.Context, d *newDisk) (at spot, err error) {
-	store := n.stores[d.name()]
-	at = spot{
-		pool: n.pool.Ref, folder: n.folder, host: &n.host.Ref, store: store.Name, whose: n.whose(), format: n.formats[d.name()], bus: d.was.Bus,
-		hardware: n.info.Version,
-	}
+// spots are where the disks are brought to: their files are named after the machine, as VMware does it, if nothing else is called so.
+func (n *newMachine) spots(ctx context.Context) error {
 	now, err := n.conn.Machine(ctx, n.ref)
 	if err != nil {
-		return at, err
+		return err
 	}
 	_, base, _ := strings.Cut(strings.TrimSuffix(now.Config.Files.VmPathName, ".vmx"), "] ")
-	at.file = fmt.Sprintf("[%s] %s-%s.vmdk", store.Name, base, d.name())
-	there, err := n.conn.Exists(ctx, store.Ref, at.file)
-	if there {
-		at.file = beside(at.file)
+	for i := range n.disks {
+		d, store := &n.disks[i], n.stores[n.disks[i].name()]
+		d.at = spot{
+			pool: n.pool.Ref, folder: n.folder, host: &n.host.Ref, store: store.Name, whose: whose(n.folder, n.name), format: n.formats[d.name()],
+			bus: d.was.Bus, hardware: n.info.Version, file: fmt.Sprintf("[%s] %s-%s.vmdk", store.Name, base, d.name()),
+		}
+		there, err := n.conn.Exists(ctx, store.Ref, d.at.file)
+		if err != nil {
+			return err
+		}
+		if there {
+			d.at.file = beside(d.at.file)
+		}
 	}
-	return at, err
+	return nil
 }
 
-// whose is by what the throw-away machines of another restore of this one are known.
-func (n *newMachine) whose() string { return n.folder.Value + "/" + n.name }
+// whose is by what the throw-away machines of another restore of a new machine are known.
+func whose(folder hyper.Ref, name string) string { return folder.Value + "/" + name }
 
 // swept removes what a restore of the same machine that was killed has left.
 func (n *newMachine) swept(ctx context.Context) error {
-	notes, err := n.sweep(ctx, n.whose(), n.entries())
+	notes, err := n.sweep(ctx, whose(n.folder, n.name), n.entries())
 	n.notes = append(n.notes, notes...)
 	return err
 }

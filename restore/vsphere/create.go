@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"vbfs/hyper/process"
 	hyper "vbfs/hyper/vsphere"
 )
 
@@ -21,6 +22,7 @@ func (n *newMachine) create(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	n.undo.Add(n.destroy)
+	n.plan.Spec.ExtraConfig = append(n.plan.Spec.ExtraConfig, n.birth().mark())
 	wait := context.WithoutCancel(ctx)
 	if n.task, err = n.conn.StartCreate(wait, hyper.Home{Folder: n.folder, Pool: n.pool.Ref, Host: &n.host.Ref}, n.plan.Spec); err != nil {
 		n.refused = errors.As(err, new(*hyper.Fault))
@@ -33,6 +35,18 @@ func (n *newMachine) create(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// birth is what the machine says from its first moment.
+func (n *newMachine) birth() *unfinished {
+	n.mark = &unfinished{By: process.Self(), Since: time.Now(), Instance: n.instance}
+	for _, d := range n.disks {
+		n.mark.Disks = append(n.mark.Disks, d.was.Name)
+	}
+	for _, f := range n.made {
+		n.mark.Folders = append(n.mark.Folders, f.Value)
+	}
+	return n.mark
 }
 
 func (n *newMachine) createFolder(ctx context.Context, name string) error {

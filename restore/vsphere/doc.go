@@ -36,5 +36,9 @@
 //   - What is called never written to, and so left alone, is read in a sample: in doubt all is written, or compared.
 //   - A machine that is being restored over says so in its extra configuration, with the names of all files: of a restore that was killed
 //     the next one removes what cannot be anybody's, names the rest, and switches change tracking on again.
+//   - A new machine says, from its first moment until it is whole, by which process it is made, and what else is made for it. The next restore
+//     that wants its place, or has its IDs, takes all of that back when the process is known to have ended, and nobody has the machine in hand;
+//     else it makes nothing in its place, and says what is to be removed by hand. A folder that was made when the restore was killed before the
+//     machine was there is left, empty.
 //   - What was restored is never taken for unchanged by the next increment: change tracking begins when all bytes are written.
 package vsphere

@@ -45,7 +45,7 @@ func nvramOf(m *hyper.Machine) string {
 	return strings.TrimSuffix(vmx, ".vmx") + ".nvram"
 }
 
-// finish does what the machine is whole without. It comes last, so that what fails of it is in a note.
+// finish does what the machine is whole without, so that what fails of it is in a note; it is whole then.
 func (n *newMachine) finish(ctx context.Context) error {
 	if n.plan.Tracking {
 		if err := n.track(ctx); err != nil {
@@ -64,6 +64,9 @@ func (n *newMachine) finish(ctx context.Context) error {
 	}
 	if ctx.Err() != nil { // a restore that was called off does not take effect
 		return context.Cause(ctx)
+	}
+	if err := n.whole(ctx); err != nil {
+		return err
 	}
 	if n.o.PowerOn {
 		if err := n.conn.PowerOn(ctx, n.ref); err != nil {

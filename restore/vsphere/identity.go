@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/types"
 
+	hyper "vbfs/hyper/vsphere"
 	"vbfs/hyper/vsphere/spec"
 	"vbfs/restore/machine"
 )
@@ -37,19 +38,27 @@ func (n *newMachine) identify() (err error) {
 
 // conflict says what another machine has that the recorded one had, or "".
 func (n *newMachine) conflict() string {
+	for _, o := range n.site.Occupants {
+		if what := n.shares(o); what != "" && !slices.Contains(n.going, o.Ref) {
+			return what
+		}
+	}
+	return ""
+}
+
+// shares says what a machine has that the recorded one had, or "".
+func (n *newMachine) shares(o hyper.Occupant) string {
 	macs := map[string]bool{}
 	for _, c := range spec.Cards(n.info.Hardware.Device) {
 		macs[strings.ToLower(c.MAC)] = c.MAC != ""
 	}
-	for _, o := range n.site.Occupants {
-		switch i := slices.IndexFunc(o.MACs, func(mac string) bool { return macs[mac] }); {
-		case n.info.InstanceUuid != "" && strings.EqualFold(o.Instance, n.info.InstanceUuid):
-			return fmt.Sprintf("%s has the recorded machine's instance UUID %s", o.Path, o.Instance)
-		case n.info.Uuid != "" && strings.EqualFold(o.UUID, n.info.Uuid):
-			return fmt.Sprintf("%s has the recorded machine's UUID %s", o.Path, o.UUID)
-		case i >= 0:
-			return fmt.Sprintf("%s has the recorded machine's network address %s", o.Path, o.MACs[i])
-		}
+	switch i := slices.IndexFunc(o.MACs, func(mac string) bool { return macs[mac] }); {
+	case n.info.InstanceUuid != "" && strings.EqualFold(o.Instance, n.info.InstanceUuid):
+		return fmt.Sprintf("%s has the recorded machine's instance UUID %s", o.Path, o.Instance)
+	case n.info.Uuid != "" && strings.EqualFold(o.UUID, n.info.Uuid):
+		return fmt.Sprintf("%s has the recorded machine's UUID %s", o.Path, o.UUID)
+	case i >= 0:
+		return fmt.Sprintf("%s has the recorded machine's network address %s", o.Path, o.MACs[i])
 	}
 	return ""
 }

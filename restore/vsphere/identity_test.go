@@ -9,6 +9,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"vbfs/hyper/vsphere/spec"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/index/format"
 	"vbfs/ingest"
 	"vbfs/restore/machine"
@@ -183,7 +184,7 @@ func TestNewElsewhere(t *testing.T) {
 	h := vsim.Start(t, vsim.Options{Datastores: []vsim.Datastore{{Name: "only"}}})
 	h.Add(vsim.Spec{Name: "first", Off: true}).Tag("Tier", "gold")
 	v := h.VDDK()
-	l.h, l.conn, l.o = h, overLogin(t, h), vsphere.Options{}
+	l.h, l.conn, l.o = h, vspheretest.Login(t, h), vsphere.Options{}
 	l.o.VDDK.Plugin, l.o.VDDK.LibDir = v.Plugin, v.LibDir
 	m, r := l.make()
 	if m.Path() != "/DC0/vm/web01" || m.Attribute("Owner") != "me" || !slices.Equal(m.Tags(), []string{"gold"}) || !slices.Equal(l.stores(m), []string{"only", "only", "only"}) {

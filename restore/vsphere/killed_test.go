@@ -2,58 +2,40 @@ package vsphere_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	hyper "vbfs/hyper/vsphere"
-	"vbfs/index"
-	"vbfs/index/object"
+	"vbfs/hyper/vsphere/vspheretest"
+	"vbfs/index/indextest"
 	"vbfs/ingest"
 	"vbfs/restore"
 	"vbfs/restore/machine"
 	"vbfs/restore/vsphere"
+	"vbfs/testdata/victim"
 	"vbfs/testdata/vsim"
 )
 
-// A victim is a restore in a process of its own, to be killed.
-type victim struct {
-	Host, User, Password, Thumbprint string
-	Repository, Table                string
-	Options                          vsphere.Options
+// A doomed is a restore in a process of its own, to be killed.
+type doomed struct {
+	Server            hyper.Server
+	Repository, Table string
+	New               bool // else it is over the machine that is there
+	Options           vsphere.Options
 }
 
-const victimVariable = "VBFS_TEST_VSPHERE_RESTORE"
+func TestMain(m *testing.M) { os.Exit(victim.Main(m, bring)) }
 
-func TestMain(m *testing.M) {
-	if text := os.Getenv(victimVariable); text != "" {
-		var v victim
-		err := json.Unmarshal([]byte(text), &v)
-		if err == nil {
-			err = v.run(context.Background())
-		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func (v victim) run(ctx context.Context) error {
-	store, err := object.OpenLocal(v.Repository)
+func bring(ctx context.Context, d doomed) error {
+	repo, err := indextest.Open(ctx, d.Repository, d.Table)
 	if err != nil {
 		return err
 	}
-	repo, err := index.Open(ctx, store, index.OpenOptions{Table: v.Table})
-	if err != nil {
-		return err
-	}
-	conn, err := hyper.Login(ctx, hyper.Server{Host: v.Host, User: v.User, Password: v.Password, Thumbprint: v.Thumbprint})
+	conn, err := hyper.Login(ctx, d.Server)
 	if err != nil {
 		return err
 	}
@@ -76,45 +58,18 @@ func (v victim) run(ctx context.Context) error {
 		}
 		m.Disks = append(m.Disks, d)
 	}
-	_, err = vsphere.Begin(conn).Over(ctx, m, v.Options)
+	if d.New {
+		_, err = vsphere.Begin(conn).New(ctx, m, d.Options)
+	} else {
+		_, err = vsphere.Begin(conn).Over(ctx, m, d.Options)
+	}
 	return err
 }
 
-// kill runs a restore, and kills it when it is time. It tells whether it lived to its end.
+// kill runs a restore, and kills it when it is due. It tells whether it was done before.
 func (l *overLab) kill(due func() bool) (done bool) {
 	l.t.Helper()
-	text, err := json.Marshal(victim{l.h.URL().Host, l.h.User(), l.h.Password(), l.h.Thumbprint(), l.dir, l.t.TempDir(), l.o})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), victimVariable+"="+string(text))
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		l.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for end := time.Now().Add(30 * time.Second); !due() && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		select {
-		case <-ended:
-			if said.String() != "<nil>\n" {
-				l.t.Fatalf("before it was killed: %s", said.String())
-			}
-			return true
-		default:
-		}
-	}
-	cmd.Process.Kill()
-	<-ended
-	return false
-}
-
-// after is due when some time has gone by.
-func after(d time.Duration) func() bool {
-	end := time.Now().Add(d)
-	return func() bool { return time.Now().After(end) }
+	return victim.Kill(l.t, doomed{vspheretest.ByThumbprint(l.h), l.dir, l.t.TempDir(), l.anew, l.o}, due)
 }
 
 // called is due when a method was called so often, from now on.
@@ -133,7 +88,7 @@ func TestOverKilled(t *testing.T) {
 	for i := range 5 {
 		l.scribble(rng, 3)
 		l.o.Delta = i%2 == 0
-		if !l.kill(after(time.Duration(50+rand.IntN(700)) * time.Millisecond)) {
+		if !l.kill(victim.After(time.Duration(50+rand.IntN(700)) * time.Millisecond)) {
 			killed++
 		}
 		l.insist()
@@ -177,7 +132,7 @@ func TestOverByStreamsKilled(t *testing.T) {
 			l.h.Slow(m, 50*time.Millisecond)
 		}
 		l.h.Trouble(vsim.Trouble{Path: "/nfc/", Delay: 100 * time.Millisecond})
-		if !l.kill(after(time.Duration(100+rand.IntN(1200)) * time.Millisecond)) {
+		if !l.kill(victim.After(time.Duration(100+rand.IntN(1200)) * time.Millisecond)) {
 			killed++
 		}
 		now := l.now()
@@ -265,6 +220,33 @@ func TestOverByStreamsCancelledLate(t *testing.T) {
 	l.is(before)
 	l.tidy()
 	if now := l.files(); !slices.Equal(now, files) || !l.look().Tracking {
+		t.Errorf("there were %q, there are %q", files, now)
+	}
+}
+
+// Called off while the server is asked for throw-away machines: they are waited for, and go.
+func TestOverByStreamsCancelledImporting(t *testing.T) {
+	t.Parallel()
+	l := streams(t, vsim.Options{}, overSpec(49))
+	before, files := l.now(), l.files()
+	l.h.Trouble(vsim.Trouble{Call: "ImportVApp", Delay: time.Second})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	due := l.called("ReconfigVM_Task", 2) // the mark, change tracking
+	go func() {
+		for end := time.Now().Add(30 * time.Second); !due() && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
+		cancel()
+	}()
+	_, err := vsphere.Begin(l.conn).Over(ctx, l.machine(l.point), l.o)
+	l.fails(err, context.Canceled)
+	time.Sleep(time.Second) // what the server was asked for all the same is there by then
+	l.h.NoTrouble()
+	l.is(before)
+	l.tidy()
+	if now := l.files(); !slices.Equal(now, files) {
 		t.Errorf("there were %q, there are %q", files, now)
 	}
 }

@@ -64,11 +64,12 @@ func (old *oldMachine) recover(ctx context.Context) (left mark, err error) {
 	return left, nil
 }
 
-// sweep removes the throw-away machines of restores of a machine that were killed, and names those of others, which may be at work.
+// sweep removes the throw-away machines of restores of a machine that were killed, and of any that is known to be gone. It names those of
+// others, which may be at work.
 func (c *carrier) sweep(ctx context.Context, whose string, all []hyper.Entry) (notes []string, err error) {
 	for _, e := range all {
 		switch {
-		case strings.HasPrefix(e.Name, prefixFor(whose)):
+		case strings.HasPrefix(e.Name, prefixFor(whose)), strings.HasPrefix(e.Name, prefix) && c.orphaned(ctx, e.Ref):
 			notes = append(notes, c.remove(ctx, e)...)
 		case strings.HasPrefix(e.Name, prefix):
 			notes = append(notes, fmt.Sprintf("machine %s is of another restore, which is at work, or was killed", e.Path))
@@ -77,20 +78,31 @@ func (c *carrier) sweep(ctx context.Context, whose string, all []hyper.Entry) (n
 	return notes, ctx.Err()
 }
 
-// remove removes a throw-away machine. A host that was uploaded to keeps it until the lease has ended, and then removes it.
+// orphaned tells whether who made a throw-away machine is known to be gone, or it is gone itself.
+func (c *carrier) orphaned(ctx context.Context, ref hyper.Ref) bool {
+	m, err := c.conn.Machine(ctx, ref)
+	if err != nil {
+		return errors.Is(err, hyper.ErrGone)
+	}
+	u := unfinishedOf(m)
+	return u != nil && u.By.Gone() && idle(m) == nil
+}
+
+// remove removes a throw-away machine, with the disk that it was made for. A host that was uploaded to keeps it until the lease has ended,
+// and then removes it.
 func (c *carrier) remove(ctx context.Context, e hyper.Entry) []string {
 	m, err := c.conn.Machine(ctx, e.Ref)
 	if errors.Is(err, hyper.ErrGone) {
 		return nil
 	}
+	if err == nil && len(m.Disks) == 0 && m.Folder != nil { // the disk was taken from it, and has no other name yet, or is elsewhere
+		err = c.conn.DeleteDisk(ctx, *m.Folder, strings.TrimSuffix(m.Config.Files.VmPathName, ".vmx")+".vmdk")
+	}
 	if err == nil {
 		err = c.conn.Destroy(ctx, e.Ref)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return []string{fmt.Sprintf("machine %s is left of a restore that was killed; the server may remove it by itself: %v", e.Path, err)}
-	case len(m.Disks) == 0:
-		return []string{fmt.Sprintf("a restore that was killed may have left a disk in the folder of %s", m.Config.Files.VmPathName)}
 	}
 	return nil
 }

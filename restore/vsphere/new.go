@@ -34,7 +34,9 @@ type newMachine struct {
 	fresh          bool
 	there          map[string]bool // files that drives hold
 	plan           *spec.Plan
+	going          []hyper.Ref // machines that would be removed first
 	made           []hyper.Ref // folders
+	mark           *unfinished // that the machine has
 	ref            hyper.Ref   // when it is made
 	task           hyper.Ref   // that makes it
 	refused        bool        // there is none, and no machine
@@ -46,6 +48,7 @@ type newMachine struct {
 type newDisk struct {
 	machine.Disk
 	was  hyper.Disk // as it was recorded
+	at   spot       // that it is brought to
 	done machine.Restored
 }
 
@@ -148,7 +151,13 @@ func (n *newMachine) match(keys map[string]int32) {
 
 // settle finds a place for everything, and refuses what cannot be, before anything is made.
 func (n *newMachine) settle(ctx context.Context) error {
-	for _, step := range []func() error{n.locate, n.assign, n.store, n.connect, n.settleHost, n.identify} {
+	if err := n.locate(); err != nil {
+		return err
+	}
+	if err := n.vacate(ctx); err != nil {
+		return err
+	}
+	for _, step := range []func() error{n.vacant, n.assign, n.store, n.connect, n.settleHost, n.identify} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -168,7 +177,7 @@ func (n *newMachine) settle(ctx context.Context) error {
 
 // What an account needs to make a machine, by where. vSphere Security, "Required Privileges for Common Tasks".
 var (
-	inFolder = []string{"VirtualMachine.Inventory.Create", "VirtualMachine.Config.AddNewDisk"}
+	inFolder = []string{"VirtualMachine.Inventory.Create", "VirtualMachine.Config.AddNewDisk", "VirtualMachine.Config.AdvancedConfig"}
 	inPool   = []string{"Resource.AssignVMToPool"}
 	inStore  = []string{"Datastore.AllocateSpace"}
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/index/indextest"
 	"vbfs/restore/machine"
 	"vbfs/restore/vsphere"
@@ -41,7 +42,8 @@ func makeNewLabAt(t *testing.T, h *vsim.Host, spec vsim.Spec, change ...types.Vi
 // captured makes a point of the lab's machine, and turns it off.
 func captured(l *newLab) *newLab {
 	l.t.Helper()
-	l.conn, l.repo, l.want = overLogin(l.t, l.h), indextest.Plain(l.t), map[string][]byte{}
+	l.conn, l.dir, l.want, l.anew = vspheretest.Login(l.t, l.h), l.t.TempDir(), map[string][]byte{}, true
+	l.repo = indextest.PlainIn(l.t, l.dir)
 	l.vddk = l.h.VDDK()
 	l.o.VDDK = hyper.VDDKOptions{Plugin: l.vddk.Plugin, LibDir: l.vddk.LibDir}
 	l.point = l.capture("full")
@@ -58,7 +60,12 @@ func captured(l *newLab) *newLab {
 
 func (l *newLab) reconfigure(c types.VirtualMachineConfigSpec) {
 	l.t.Helper()
-	task, err := l.m.Object().Reconfigure(context.Background(), c)
+	l.reconfigureOf(l.m, c)
+}
+
+func (l *newLab) reconfigureOf(m *vsim.Machine, c types.VirtualMachineConfigSpec) {
+	l.t.Helper()
+	task, err := m.Object().Reconfigure(context.Background(), c)
 	if err == nil {
 		err = task.Wait(context.Background())
 	}

@@ -71,6 +71,9 @@ func (old *oldMachine) begin(ctx context.Context, o Options) (jobs []*job, err e
 	if err := idle(old.now); err != nil {
 		return nil, err
 	}
+	if u := unfinishedOf(old.now); u != nil {
+		return nil, fmt.Errorf("%s: %w: made %v", old.now.Name, ErrUnfinished, u)
+	}
 	if jobs, err = old.match(); err != nil {
 		return nil, err
 	}

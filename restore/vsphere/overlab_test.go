@@ -2,8 +2,6 @@ package vsphere_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/x509"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -15,6 +13,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/index"
 	"vbfs/index/format"
 	"vbfs/index/indextest"
@@ -36,6 +35,7 @@ type overLab struct {
 	dir  string // of the repository
 	vddk vsim.VDDK
 	o    vsphere.Options
+	anew bool // what is killed makes a new machine
 
 	point *format.Manifest
 	want  map[string][]byte // by disk
@@ -52,7 +52,7 @@ func overSpec(seed uint64) vsim.Spec {
 func newOverLab(t *testing.T, ho vsim.Options, spec vsim.Spec) *overLab {
 	t.Helper()
 	h, dir := vsim.Start(t, ho), t.TempDir()
-	l := &overLab{t: t, h: h, m: h.Add(spec), conn: overLogin(t, h), repo: indextest.PlainIn(t, dir), dir: dir, want: map[string][]byte{}}
+	l := &overLab{t: t, h: h, m: h.Add(spec), conn: vspheretest.Login(t, h), repo: indextest.PlainIn(t, dir), dir: dir, want: map[string][]byte{}}
 	l.vddk = h.VDDK()
 	l.o.VDDK = hyper.VDDKOptions{Plugin: l.vddk.Plugin, LibDir: l.vddk.LibDir}
 	l.point = l.capture(ingest.Auto)
@@ -64,26 +64,6 @@ func newOverLab(t *testing.T, ho vsim.Options, spec vsim.Spec) *overLab {
 		l.m.PowerOff()
 	}
 	return l
-}
-
-func overLogin(t *testing.T, h *vsim.Host) *hyper.Conn {
-	t.Helper()
-	pem, err := os.ReadFile(h.CAFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	conn, err := hyper.Login(context.Background(), hyper.Server{Host: h.URL().Host, User: h.User(), Password: h.Password(), Roots: roots})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return conn
 }
 
 // capture makes a point, whose disks must be what was frozen.

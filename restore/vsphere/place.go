@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	hyper "vbfs/hyper/vsphere"
-	"vbfs/restore/machine"
 )
 
 // A place is where a new machine is to be.
@@ -38,9 +37,6 @@ func (n *newMachine) locate() error {
 	}
 	if n.name = escaped(name); name == "" {
 		n.name = n.recorded()
-	}
-	if n.missing == nil && n.site.Child(n.folder, n.name).Value != "" {
-		return fmt.Errorf("%s/%s: %w", n.path, n.name, machine.ErrExists)
 	}
 	return nil
 }
@@ -83,7 +79,7 @@ func (n *newMachine) inFolder(folder string) (err error) {
 	if folder != root && !strings.HasPrefix(folder, root+"/") {
 		return fmt.Errorf("%w: %s holds no machines: their folders are below %s", ErrNoPlace, folder, root)
 	}
-	n.path = folder
+	n.path, n.missing = folder, nil
 	for ; ; folder = path.Dir(folder) {
 		if f := n.folderAt(folder); f != nil {
 			n.folder = f.Ref

@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"vbfs/hyper/process"
 	hyper "vbfs/hyper/vsphere"
 )
 
@@ -55,7 +57,8 @@ func (at spot) spec(size int64) types.VirtualMachineConfigSpec {
 	}
 	return types.VirtualMachineConfigSpec{
 		Name: name, GuestId: "otherGuest", Version: at.hardware, NumCPUs: 1, MemoryMB: 32, Files: &types.VirtualMachineFileInfo{VmPathName: store},
-		Annotation: "A disk is being restored by way of this machine, which goes when it is.",
+		ExtraConfig: []types.BaseOptionValue{(&unfinished{By: process.Self(), Since: time.Now()}).mark()},
+		Annotation:  "A disk is being restored by way of this machine, which goes when it is.",
 		DeviceChange: append(changes, &types.VirtualDeviceConfigSpec{
 			Operation: types.VirtualDeviceConfigSpecOperationAdd, FileOperation: types.VirtualDeviceConfigSpecFileOperationCreate, Device: disk,
 		}),
