@@ -58,6 +58,7 @@ func TestKilled(t *testing.T) {
 	for i := range 8 {
 		l.write(rng, 2)
 		victim.Kill(t, d, victim.After(time.Duration(50+when.IntN(500))*time.Millisecond))
+		time.Sleep(50 * time.Millisecond) // a call that was on its way has come to the server by then
 		made += l.adopt()
 		if i%2 == 0 {
 			l.write(rng, 1)

@@ -2,6 +2,7 @@ package vsim
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
@@ -131,7 +132,17 @@ func (h *Host) task(ctx *simulator.Context, on types.ManagedObjectReference, met
 	})
 	ref := t.Run(&own)
 	h.reg.WithLock(&own, t, func() { t.Info.Entity, t.Info.EntityName = &on, on.Value })
+	h.recent(ctx, on, ref)
 	return ref
+}
+
+// recent has a machine tell of a task: vcsim does so for those that go by the machine's own lock.
+func (h *Host) recent(ctx *simulator.Context, on, task types.ManagedObjectReference) {
+	if vm, ok := h.reg.Get(on).(*simulator.VirtualMachine); ok {
+		h.reg.WithLock(ctx, vm, func() {
+			h.reg.Update(ctx, vm, []types.PropertyChange{{Name: "recentTask", Val: append(slices.Clone(vm.RecentTask), task)}})
+		})
+	}
 }
 
 // ended waits for a task of vcsim's that a method was answered with.
