@@ -337,6 +337,7 @@ func TestInterleavedWritersAndCollectors(t *testing.T) {
 				if t.Failed() {
 					t.Logf("%q", c.told)
 				}
+				c.holds, c.held = nil, nil // package testing keeps what a cleanup leads to
 			}()
 			for range acts {
 				c.act()

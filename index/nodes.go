@@ -8,12 +8,18 @@ import (
 	"vbfs/index/block"
 	"vbfs/index/format"
 	"vbfs/index/pack"
+	"vbfs/index/seal"
 )
 
 // nodes loads map nodes from tree packs and checks their hashes.
 type nodes struct {
 	packs   *pack.Set
-	summers sync.Pool // of *block.Summer under the node key
+	summers *sync.Pool // of *block.Summer under the node key
+}
+
+// newNodes has a pool that does not lead to packs: the runtime holds pools that were used, with all that they are part of.
+func newNodes(packs *pack.Set, ring *seal.Ring) *nodes {
+	return &nodes{packs, &sync.Pool{New: func() any { return ring.Nodes() }}}
 }
 
 // Load implements imagemap.Nodes.

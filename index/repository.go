@@ -73,7 +73,7 @@ func Open(ctx context.Context, s object.Store, o OpenOptions) (*Repository, erro
 	if r.packs, err = pack.NewSet(s, r.ring); err != nil {
 		return nil, err
 	}
-	r.nodes = &nodes{r.packs, sync.Pool{New: func() any { return r.ring.Nodes() }}}
+	r.nodes = newNodes(r.packs, r.ring)
 	r.tableDir = o.Table
 	if o.Table != "" {
 		if r.table, err = table.Open(o.Table); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	hyper "vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/spec"
 	"vbfs/hyper/vsphere/vspheretest"
 	"vbfs/index/indextest"
 	"vbfs/ingest"
@@ -92,6 +93,8 @@ func TestUnfit(t *testing.T) {
 		{"files", vsim.Spec{Disks: one}, []string{"Datastore.Browse"}, nil, "Datastore.Browse"},
 		{"changes", vsim.Spec{Disks: one, CBT: true}, []string{"VirtualMachine.Provisioning.DiskRandomRead"}, nil, "VirtualMachine.Provisioning.DiskRandomRead"},
 		{"template", vsim.Spec{Disks: one, Off: true}, nil, (*vsim.Machine).MarkAsTemplate, "it is a template"},
+		{"half made", vsim.Spec{Disks: one, Off: true, ExtraConfig: map[string]string{spec.Unfinished: "{}"}}, nil, nil, "a restore that makes it"},
+		{"half written", vsim.Spec{Disks: one, Off: true, ExtraConfig: map[string]string{spec.Restoring: "{}"}}, nil, nil, "a restore over it"},
 		{"merge", vsim.Spec{Disks: one}, nil, (*vsim.Machine).LeaveDeltas, "its disks need consolidation"},
 		{"older", vsim.Spec{Disks: one}, nil, func(m *vsim.Machine) { m.Snapshot("mine") }, "older snapshots"},
 		{"sparse", vsim.Spec{Disks: []vsim.Disk{{Size: mib, Kind: "sesparse"}}}, nil, nil, "SeSparse"},

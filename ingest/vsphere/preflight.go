@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"vbfs/hyper/vsphere"
+	"vbfs/hyper/vsphere/spec"
 )
 
 // What an account needs, by what is done. VMware's VDDK Programming Guide, "Credentials and Privileges for VMDK Access".
@@ -91,7 +92,7 @@ func (t *taking) refuses(by string, d vsphere.Disk) string {
 	return unflat(d, t.m.Chain(d.Key))
 }
 
-// unfit gives the reasons for which VMware itself would refuse a snapshot.
+// unfit gives the reasons for which VMware itself would refuse a snapshot, or we do.
 func unfit(m *vsphere.Machine) (reasons []string) {
 	if m.Template {
 		reasons = append(reasons, "it is a template: make a machine of it first")
@@ -102,10 +103,22 @@ func unfit(m *vsphere.Machine) (reasons []string) {
 	if m.Merge {
 		reasons = append(reasons, "its disks need consolidation: run that in the vSphere client first")
 	}
+	reasons = append(reasons, half(m)...)
 	for _, d := range m.Disks {
 		if d.Shared && leftOut(d) == "" {
 			reasons = append(reasons, fmt.Sprintf("disk %s is shared with other machines, with which there are no snapshots", d.Name))
 		}
+	}
+	return reasons
+}
+
+// half tells of a machine that a restore has not done with: its point would be neither what was nor what is to be.
+func half(m *vsphere.Machine) (reasons []string) {
+	if spec.Extra(m.Config, spec.Unfinished) != "" {
+		reasons = append(reasons, "a restore that makes it is at work, or was killed: restore it again, or delete it")
+	}
+	if spec.Extra(m.Config, spec.Restoring) != "" {
+		reasons = append(reasons, fmt.Sprintf("a restore over it is at work, or was killed: restore it again, or take %s out of its extra configuration", spec.Restoring))
 	}
 	return reasons
 }

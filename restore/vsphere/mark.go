@@ -14,10 +14,7 @@ import (
 	"vbfs/hyper/vsphere/spec"
 )
 
-// markKey is where a machine that is being restored over says so, in its extra configuration: only a restore that was killed leaves it.
-const markKey = "vbfs.restore"
-
-// A mark is what the next restore of a machine finds of one that was killed.
+// A mark is what a machine says that is being restored over, and the next restore finds of one that was killed.
 type mark struct {
 	Tracking bool     `json:"tracking"`           // change tracking was on
 	Made     []string `json:"made,omitempty"`     // files that may be there, and the machine's or nobody's
@@ -42,7 +39,7 @@ func (old *oldMachine) recover(ctx context.Context) (left mark, err error) {
 	if err != nil {
 		return left, err
 	}
-	text := spec.Extra(old.now.Config, markKey)
+	text := spec.Extra(old.now.Config, spec.Restoring)
 	if text == "" {
 		return left, nil
 	}
@@ -122,7 +119,7 @@ func (old *oldMachine) untrack(ctx context.Context, jobs []*job, left mark) (bac
 		return nil, err
 	}
 	back = func(failed error) error { return old.track(context.WithoutCancel(ctx), m.Tracking, failed) }
-	if err := old.conn.Reconfigure(ctx, old.now.Ref, setExtra(markKey, string(text))); err != nil {
+	if err := old.conn.Reconfigure(ctx, old.now.Ref, setExtra(spec.Restoring, string(text))); err != nil {
 		return nil, err
 	}
 	if !old.now.Tracking {
@@ -147,7 +144,7 @@ func (old *oldMachine) track(ctx context.Context, on bool, failed error) error {
 		err = old.conn.SetTracking(ctx, m, true)
 	}
 	if err == nil {
-		err = old.conn.Reconfigure(ctx, old.now.Ref, setExtra(markKey, ""))
+		err = old.conn.Reconfigure(ctx, old.now.Ref, setExtra(spec.Restoring, ""))
 	}
 	if err != nil && failed == nil {
 		old.note("its changed block tracking, which was on, may be off: %v", err)

@@ -15,10 +15,7 @@ import (
 	"vbfs/hyper/vsphere/spec"
 )
 
-// unfinishedKey is where a machine that is being made says so, in its extra configuration, from its first moment until it is whole.
-const unfinishedKey = "vbfs.unfinished"
-
-// An unfinished is what the next restore finds of a machine whose own was killed. A throw-away machine says by whom alone.
+// An unfinished is what a machine says that is being made, and the next restore finds when that was killed. A throw-away machine says by whom alone.
 type unfinished struct {
 	By       process.ID `json:"by"`
 	Since    time.Time  `json:"since"`
@@ -31,12 +28,12 @@ type unfinished struct {
 // mark is the extra configuration that says it.
 func (u *unfinished) mark() types.BaseOptionValue {
 	text, _ := json.Marshal(u) // of strings and numbers
-	return &types.OptionValue{Key: unfinishedKey, Value: string(text)}
+	return &types.OptionValue{Key: spec.Unfinished, Value: string(text)}
 }
 
 // unfinishedOf reads a machine's mark. nil is: it has none. One that cannot be understood is nobody's.
 func unfinishedOf(m *hyper.Machine) *unfinished {
-	text := spec.Extra(m.Config, unfinishedKey)
+	text := spec.Extra(m.Config, spec.Unfinished)
 	if text == "" {
 		return nil
 	}
@@ -88,7 +85,7 @@ const wholeTries = 3
 // whole takes the mark from the machine. It comes before anybody can use it.
 func (n *newMachine) whole(ctx context.Context) (err error) {
 	for range wholeTries {
-		if err = n.conn.Reconfigure(ctx, n.ref, setExtra(unfinishedKey, "")); err == nil {
+		if err = n.conn.Reconfigure(ctx, n.ref, setExtra(spec.Unfinished, "")); err == nil {
 			return nil
 		}
 		if stop := pause(ctx); stop != nil {

@@ -43,6 +43,12 @@ func isOwn(key string) bool {
 		slices.ContainsFunc(ownSuffixes, func(s string) bool { return strings.HasSuffix(key, s) })
 }
 
+// Where a machine says in its extra configuration that a restore of ours is at work on it. One that was killed leaves it.
+const (
+	Unfinished = "vbfs.unfinished" // it is being made: from its first moment until it is whole
+	Restoring  = "vbfs.restore"    // its disks are being written over
+)
+
 // Extra is a machine's extra setting, "" if it has none.
 func Extra(info *types.VirtualMachineConfigInfo, key string) string {
 	for _, o := range info.ExtraConfig {
