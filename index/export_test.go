@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"testing"
 
 	"vbfs/index/block"
 	"vbfs/index/format"
@@ -100,4 +101,26 @@ func (r *Repository) Shelved() int {
 	r.shelf.mu.Lock()
 	defer r.shelf.mu.Unlock()
 	return len(r.shelf.at)
+}
+
+// MovedSlots gives the slots that lie in bundles, as often as bundles that count have them.
+func MovedSlots(t testing.TB, r *Repository) (out []format.Address) {
+	m, err := r.packs.Moves(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mv := range m.Moved {
+		b, err := r.packs.Bundle(t.Context(), mv.Bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range b.Parts() {
+			for _, s := range p.Slots {
+				if p.Header.ID == mv.Pack {
+					out = append(out, format.Address{Pack: mv.Pack, Slot: s.Number})
+				}
+			}
+		}
+	}
+	return out
 }

@@ -312,13 +312,13 @@ func (p *prune) collect(ctx context.Context) error {
 	if err := p.move(ctx); err != nil {
 		return err
 	}
+	p.result.Dropped = len(p.dropped)
 	return p.shrinkTable(ctx)
 }
 
 // dropDead deletes the packs of which nothing is named still.
 func (p *prune) dropDead(ctx context.Context) error {
 	dead := slices.DeleteFunc(slices.Clone(p.stock.dead), func(id format.PackID) bool { return p.stock.live[id] != nil })
-	p.result.Dropped -= len(p.stock.dead) - len(dead)
 	return p.drop(ctx, p.sizes(dead))
 }
 

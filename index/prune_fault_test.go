@@ -309,6 +309,190 @@ func TestPruneWithoutRoom(t *testing.T) {
 	}
 }
 
+// tight is a store of limited size, which tells how much room it has.
+type tight struct {
+	*objecttest.Fault
+	memory *objecttest.Memory
+	size   int64
+
+	mu    sync.Mutex       // guards all below
+	onWay map[string]int64 // bytes of uploads, by name
+}
+
+func newTight(memory *objecttest.Memory, size int64) *tight {
+	s := &tight{memory: memory, size: size, onWay: map[string]int64{}}
+	s.Fault = objecttest.NewFault(memory, s.act)
+	return s
+}
+
+func (s *tight) act(op objecttest.Op) objecttest.Act {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch op.Verb {
+	case objecttest.Write:
+		if free, _ := s.free(); op.Len > free {
+			delete(s.onWay, op.Name)
+			return objecttest.Act{Before: syscall.ENOSPC}
+		}
+		s.onWay[op.Name] += op.Len
+	case objecttest.Commit:
+		delete(s.onWay, op.Name)
+	}
+	return objecttest.Act{}
+}
+
+func (s *tight) free() (int64, error) {
+	free := s.size
+	for info, err := range s.memory.List(context.Background(), "") {
+		if err != nil {
+			return 0, err
+		}
+		free -= info.Size
+	}
+	for _, n := range s.onWay {
+		free -= n
+	}
+	return free, nil
+}
+
+func (s *tight) Free(context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.free()
+}
+
+// newRough is a ground of blocks that do not compress.
+func newRough(t *testing.T) *ground {
+	t.Helper()
+	g := &ground{memory: objecttest.NewMemory(), holds: map[format.UUID][]byte{}, disk: make([]byte, 64*block.Size)}
+	if err := index.Init(t.Context(), g.memory, index.InitOptions{NoEncryption: true, Compression: "none"}); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// live lets the ground have some more points, of which each third stays: packs become half empty.
+func (g *ground) live(t *testing.T, r *rand.ChaCha8) {
+	t.Helper()
+	repo := openIn(t, g.memory)
+	for i := range 12 {
+		var changed map[int64]bool
+		var parent *index.Image
+		if g.last != nil {
+			parent, changed = imageOf(t, repo, g.last), map[int64]bool{}
+		}
+		for b := int64(0); b < int64(len(g.disk)/block.Size); b += 1 + int64(r.Uint64()%16) {
+			r.Read(g.disk[b*block.Size:][:block.Size])
+			if changed != nil {
+				changed[b] = true
+			}
+		}
+		m, err := putDisk(t.Context(), repo, "m", g.disk, parent, changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%3 > 0 {
+			forgetPoint(t, g.memory, g.last)
+			delete(g.holds, g.last.Point)
+		}
+		g.last, g.holds[m.Point] = m, bytes.Clone(g.disk)
+	}
+}
+
+// On a store that has less room than what is to be moved takes, collections come to an end all the same: each makes room for
+// the next. What lies in bundles is moved again, and found where it is then.
+func TestPruneWithLittleRoom(t *testing.T) {
+	t.Parallel()
+	g, r := newRough(t), rand.NewChaCha8([32]byte{1})
+	for round := range 8 {
+		g.live(t, r)
+		used := int64(0)
+		for info := range g.memory.List(t.Context(), "") {
+			used += info.Size
+		}
+		store := newTight(g.memory, used+int64(round+2)*8*block.Size)
+		for run := 1; ; run++ {
+			res, err := pruneIn(t, store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole(t, g.memory, g.holds)
+			if problems, err := openIn(t, g.memory).Verify(t.Context(), index.VerifyOptions{Share: 1}); err != nil || len(problems) > 0 {
+				t.Fatalf("round %d, run %d: %v, %v", round, run, problems, err)
+			}
+			if res.Short == nil {
+				t.Logf("round %d: %d runs", round, run)
+				break
+			}
+			if run > 10 || res.Dropped == 0 || res.Moved == 0 {
+				t.Fatalf("round %d, run %d: %+v", round, run, res)
+			}
+		}
+	}
+}
+
+// A bundle of which only a part could be moved on stays, and what was moved of it counts for nothing: no slot has two homes.
+func TestPruneMovesBundlesWholly(t *testing.T) {
+	t.Parallel()
+	g, r := newRough(t), rand.NewChaCha8([32]byte{3})
+	g.live(t, r)
+	roomy := objecttest.NewFault(g.memory, func(objecttest.Op) objecttest.Act { return objecttest.Act{} })
+	if _, err := pruneIn(t, small{roomy}); err != nil { // into several bundles
+		t.Fatal(err)
+	}
+	first, err := openIn(t, g.memory).Points(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.live(t, r)
+	forgetPoint(t, g.memory, first[1]) // of the bundle a little goes
+	delete(g.holds, first[1].Point)
+	short := 0
+	for n := int64(1); ; n++ {
+		memory := g.memory.Clone()
+		var written atomic.Int64
+		fault := objecttest.NewFault(memory, func(op objecttest.Op) objecttest.Act {
+			if op.Verb == objecttest.Write && strings.HasPrefix(op.Name, "bundles/") && written.Add(1) >= n {
+				return objecttest.Act{Before: syscall.ENOSPC}
+			}
+			return objecttest.Act{}
+		})
+		res, err := pruneIn(t, small{fault})
+		if err != nil {
+			t.Fatal(err)
+		}
+		oneHome(t, memory)
+		if _, err := pruneIn(t, memory); err != nil {
+			t.Fatal(err)
+		}
+		whole(t, memory, g.holds)
+		if res.Short == nil {
+			break
+		}
+		short++
+	}
+	if short < 5 {
+		t.Errorf("%d collections had no room", short)
+	}
+}
+
+// small is a store that says that it has little room.
+type small struct{ *objecttest.Fault }
+
+func (small) Free(context.Context) (int64, error) { return 8 << 20, nil }
+
+// oneHome proves that no slot lies in two objects that count.
+func oneHome(t *testing.T, s object.Store) {
+	t.Helper()
+	repo, seen := openIn(t, s), map[format.Address]bool{}
+	for _, a := range index.MovedSlots(t, repo) {
+		if seen[a] {
+			t.Fatalf("slot %d of pack %v has two homes", a.Slot, a.Pack)
+		}
+		seen[a] = true
+	}
+}
+
 // A node that cannot be read ends a collection, also when a writer's pending point names it, too, and is walked before.
 func TestPruneStopsAtADamagedNodeThatIsPendingToo(t *testing.T) {
 	t.Parallel()

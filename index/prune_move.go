@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -96,24 +97,33 @@ type mover struct {
 	p      *prune
 	copier *pack.Copier
 	open   *pack.Bundler
-	in     []*holder // that have slots in the open bundle
+	most   int64     // bytes that the open bundle takes
+	in     []carried // the open bundle
 
 	// What came of it.
-	moves   []format.Move
+	moves   []carried // bundles that are durable
+	copied  map[*holder]bool
 	failed  map[*holder]bool
-	bundles int
-	written int64 // bytes of these
+	bundles map[format.PackID]int64 // that are durable, with their sizes
 	damaged []error
 	short   error // no room
 }
 
+// A carried is the named slots of one pack, in a bundle. They count when all of the object that they come from is copied: it
+// stays else, and no slot may have two homes.
+type carried struct {
+	from *holder
+	move format.Move
+}
+
 func (p *prune) newMover() *mover {
-	return &mover{p: p, copier: pack.NewCopier(), failed: map[*holder]bool{}}
+	return &mover{p: p, copier: pack.NewCopier(), copied: map[*holder]bool{}, failed: map[*holder]bool{}, bundles: map[format.PackID]int64{}}
 }
 
 // move puts what is named of the chosen objects into bundles, says so, and deletes the objects. When there is no room for
 // more, what is done already counts.
 func (p *prune) move(ctx context.Context) error {
+	p.leave(p.free(ctx))
 	all := p.newMover()
 	for _, tree := range []bool{false, true} {
 		ofKind := slices.DeleteFunc(slices.Clone(p.chosen), func(h *holder) bool { return h.tree != tree })
@@ -121,10 +131,21 @@ func (p *prune) move(ctx context.Context) error {
 			return err
 		}
 	}
-	res := p.result
-	res.Bundles, res.Objects, res.Freed = res.Bundles+all.bundles, res.Objects+all.bundles, res.Freed-all.written
-	res.Damaged, res.Short = append(res.Damaged, all.damaged...), all.short
+	p.result.Damaged, p.result.Short = append(p.result.Damaged, all.damaged...), all.short
 	return all.publish(ctx)
+}
+
+// leave takes objects out of what is moved, on a storage that runs full: those that are merely small, which would come to as many
+// objects again and free nothing, and those for which there is room only when others have gone.
+func (p *prune) leave(free int64) {
+	if free/fits >= smallObject {
+		return
+	}
+	p.chosen = slices.DeleteFunc(p.chosen, func(h *holder) bool {
+		late := h.live > free/2
+		p.result.More = p.result.More || late
+		return h.slots > 0 && !h.must && (late || h.unused() == 0)
+	})
 }
 
 // handful is for how many bytes to be moved there is one more goroutine: each may leave a bundle that is not full.
@@ -169,8 +190,9 @@ func (m *mover) run(ctx context.Context, holders []*holder, next *atomic.Int64) 
 // add takes over what came of another mover.
 func (m *mover) add(o *mover) {
 	m.moves = append(m.moves, o.moves...)
+	maps.Copy(m.copied, o.copied)
 	maps.Copy(m.failed, o.failed)
-	m.bundles, m.written = m.bundles+o.bundles, m.written+o.written
+	maps.Copy(m.bundles, o.bundles)
 	m.damaged = append(m.damaged, o.damaged...)
 	m.short = cmp.Or(m.short, o.short)
 }
@@ -191,16 +213,16 @@ func (m *mover) holder(ctx context.Context, h *holder) error {
 		if err := m.room(ctx, slots, bytes); err != nil {
 			return err
 		}
-		if !slices.Contains(m.in, h) {
-			m.in = append(m.in, h)
-		}
+		m.in = append(m.in, carried{h, format.Move{Pack: rd.Header().ID, Bundle: m.open.ID()}})
 		m.p.o.Progress.Moved.Add(bytes)
 		return m.copier.Copy(ctx, rd, m.open, live.has)
 	})
 	switch {
+	case err == nil:
+		m.copied[h] = true
 	case errors.Is(err, pack.ErrMissing):
 		return vanished(h.name(), err)
-	case errors.Is(err, ErrCorrupt): // the bundle is whole all the same: slots are added one by one
+	case errors.Is(err, ErrCorrupt): // the bundle is whole all the same: slots are opened before they are added
 		m.failed[h] = true
 		m.damaged = append(m.damaged, fmt.Errorf("%s is left alone: %w", h.name(), err))
 		return nil
@@ -217,15 +239,32 @@ func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(e
 
 // room sees to an open bundle that takes so many slots of so many bytes.
 func (m *mover) room(ctx context.Context, slots int, bytes int64) (err error) {
-	if m.open != nil && !m.open.Takes(slots, bytes) {
+	if m.open != nil && (!m.open.Takes(slots, bytes) || m.open.Len() > 0 && m.open.Size()+bytes > m.most) {
 		if err := m.seal(); err != nil {
 			return err
 		}
 	}
 	if m.open == nil {
+		m.most = m.p.free(ctx) / fits
 		m.open, err = pack.CreateBundle(ctx, m.p.r.store, m.p.r.ring)
 	}
 	return err
+}
+
+// fits is how many bundles there is to be room for: some are whole then before there is no room for more, and what they replace
+// can go.
+const fits = 8
+
+// free is how many bytes the storage has left, as far as it tells.
+func (p *prune) free(ctx context.Context) int64 {
+	if s, ok := p.r.store.(interface {
+		Free(ctx context.Context) (int64, error)
+	}); ok {
+		if free, err := s.Free(ctx); err == nil {
+			return free
+		}
+	}
+	return math.MaxInt64
 }
 
 // seal makes the open bundle durable. Without room it is given up.
@@ -244,9 +283,8 @@ func (m *mover) seal() error {
 		return err
 	}
 	if b.Len() > 0 {
-		m.moves = append(m.moves, b.Moves()...)
-		m.bundles++
-		m.written += b.Size()
+		m.moves = append(m.moves, m.in...)
+		m.bundles[b.ID()] = b.Size()
 	}
 	m.in = m.in[:0]
 	return nil
@@ -254,8 +292,8 @@ func (m *mover) seal() error {
 
 // abort gives the open bundle up, and with it the objects that have slots in it.
 func (m *mover) abort() error {
-	for _, h := range m.in {
-		m.failed[h] = true
+	for _, c := range m.in {
+		m.failed[c.from] = true
 	}
 	m.in = m.in[:0]
 	if m.open == nil {
@@ -270,9 +308,10 @@ func (m *mover) abort() error {
 // sleeps, from recording its own: it would name bundles that are taken for orphans here.
 func (m *mover) publish(ctx context.Context) error {
 	p := m.p
-	done := slices.DeleteFunc(slices.Clone(p.chosen), func(h *holder) bool { return m.failed[h] || p.result.Short != nil && !m.moved(h) })
+	done := slices.DeleteFunc(slices.Clone(p.chosen), func(h *holder) bool { return !m.done(h) })
 	if len(done) == 0 && !p.mustFence() {
-		return p.dropLeft(ctx)
+		p.result.Moved = 0
+		return errors.Join(m.count(ctx), p.dropLeft(ctx))
 	}
 	replaced := map[format.PackID]bool{}
 	for _, h := range done {
@@ -280,7 +319,7 @@ func (m *mover) publish(ctx context.Context) error {
 			replaced[h.id] = true
 		}
 	}
-	next := format.Moves{Bad: p.stock.moves.Bad, Moved: m.moves}
+	next := format.Moves{Bad: p.stock.moves.Bad, Moved: m.counting()}
 	for _, old := range p.stock.moves.Moved {
 		if !replaced[old.Bundle] {
 			next.Moved = append(next.Moved, old)
@@ -289,21 +328,44 @@ func (m *mover) publish(ctx context.Context) error {
 	if err := p.r.putMoves(ctx, p.stock.moves.N, &next); err != nil {
 		return err
 	}
-	p.recorded = true
+	p.recorded, p.result.Moved = true, 0
 	sizes := map[string]int64{}
 	for _, h := range done {
 		sizes[h.name()] = h.size
+		p.result.Moved += h.live
 	}
-	return errors.Join(p.drop(ctx, sizes), p.dropLeft(ctx))
+	return errors.Join(p.drop(ctx, sizes), m.count(ctx), p.dropLeft(ctx))
 }
 
-// moved tells whether all that is named of an object lies in bundles that are sealed.
-func (m *mover) moved(h *holder) bool {
-	if h.slots == 0 {
-		return true
+// counting gives the moves of objects that are copied whole.
+func (m *mover) counting() (out []format.Move) {
+	for _, c := range m.moves {
+		if m.done(c.from) {
+			out = append(out, c.move)
+		}
 	}
-	return !h.bundle && slices.ContainsFunc(m.moves, func(mv format.Move) bool { return mv.Pack == h.id })
+	return out
 }
+
+// count counts the bundles, and deletes those of which nothing counts.
+func (m *mover) count(ctx context.Context) error {
+	counts := map[format.PackID]bool{}
+	for _, move := range m.counting() {
+		counts[move.Bundle] = true
+	}
+	for id, size := range m.bundles {
+		if counts[id] {
+			res := m.p.result
+			res.Bundles, res.Objects, res.Freed = res.Bundles+1, res.Objects+1, res.Freed-size
+		} else if err := ignoreMissing(m.p.r.store.Delete(ctx, pack.BundleName(id))); err != nil {
+			return fmt.Errorf("collect: %w", err)
+		}
+	}
+	return nil
+}
+
+// done tells whether all that is named of an object lies in bundles that are sealed.
+func (m *mover) done(h *holder) bool { return !m.failed[h] && (m.copied[h] || h.slots == 0) }
 
 // mustFence tells whether there is a collection that was interrupted and might still record its moves.
 func (p *prune) mustFence() bool {

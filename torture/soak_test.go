@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -67,7 +68,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// makeRoom forgets all points but the newest of each machine, and collects what they alone named: on a disk that may be full.
+// makeRoom forgets all points but the newest of each machine, here and in the other repository, and collects what they alone
+// named, on a disk that may be full: one collection makes room for the next.
 func (f *farm) makeRoom() error {
 	if !f.offers["forget"] || !f.offers["prune"] {
 		return nil
@@ -78,8 +80,26 @@ func (f *farm) makeRoom() error {
 			return err
 		}
 	}
-	_, err := f.calmly("prune", "--max-unused", "0")
-	return err
+	copies, err := f.list(f.other)
+	if err != nil {
+		return err
+	}
+	for _, p := range copies {
+		if _, err := f.calmly("forget", "-r", f.other, p.Machine, "--keep-last", "1"); err != nil {
+			return err
+		}
+	}
+	return errors.Join(f.pruneToTheEnd(f.other), f.pruneToTheEnd(f.dir))
+}
+
+func (f *farm) pruneToTheEnd(repo string) error {
+	for range 20 {
+		o, err := f.calmly("prune", "-r", repo, "--max-unused", "0")
+		if err != nil || !strings.Contains(o.err, "run prune again") {
+			return err
+		}
+	}
+	return fmt.Errorf("prune of %s makes no room", repo)
 }
 
 // smallDisk is a file system that runs full. Where nothing is ever given back it has to last longer.
@@ -198,7 +218,9 @@ func (r *reader) readFrom(ctx context.Context, o *opened, until time.Time) error
 		case r.f.isCondemned(p) && !errors.Is(err, errWrong):
 			r.refused++
 		default:
-			return fmt.Errorf("%s@%s (%s) by %s: %w", p.machine, p.name, p.id, r.door, err)
+			o.kill()
+			<-o.s.ended
+			return fmt.Errorf("%s@%s (%s) by %s: %w: %s", p.machine, p.name, p.id, r.door, err, o.s.said.String())
 		}
 	}
 	return nil

@@ -123,6 +123,34 @@ func TestMovedSlotsReadAsBefore(t *testing.T) {
 	}
 }
 
+// Slots of a pack may come in several turns, also some twice: what is sealed can be read.
+func TestBundleTakesSlotsInAnyOrder(t *testing.T) {
+	s, r, blocks := objecttest.NewMemory(), ring(true), someBlocks()
+	id, _ := write(t, s, r, format.Zstd, blocks)
+	rd, err := pack.Open(t.Context(), s, r, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := pack.CreateBundle(t.Context(), s, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, some := range []func(int) bool{odd, func(slot int) bool { return slot%3 == 0 }, func(slot int) bool { return true }} {
+		move(t, s, r, b, rd, some)
+	}
+	if err := b.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	record(t, s, r, 1, format.Moves{Moved: b.Moves()})
+	drop(t, s, pack.Name(id))
+	set, _ := pack.NewSet(s, r)
+	for i, want := range blocks {
+		if got, err := set.Block(t.Context(), format.Address{Pack: id, Slot: uint16(i)}); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("slot %d: %d bytes, %v", i, len(got), err)
+		}
+	}
+}
+
 // A damaged block that lies in a bundle once more, sealed anew, is read there.
 func TestHealedSlotIsRead(t *testing.T) {
 	s, r, blocks := objecttest.NewMemory(), ring(true), someBlocks()

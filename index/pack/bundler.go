@@ -45,7 +45,7 @@ func (b *Bundler) Takes(slots int, bytes int64) bool {
 	return b.Len() == 0 || b.footer.Slots+slots <= format.MaxSlots && b.footer.End+bytes <= maxBytes
 }
 
-// Add appends the sealed bytes of a slot as they are. Slots of one header come together, in ascending order.
+// Add appends the sealed bytes of a slot as they are. Slots of one header that come together, in ascending order, are one part.
 func (b *Bundler) Add(h format.PackHeader, s format.PartSlot, id block.ID, sealed []byte) error {
 	if len(sealed) != int(s.Len) {
 		return fmt.Errorf("slot %d of pack %v: %d bytes, not %d", s.Number, h.ID, len(sealed), s.Len)
@@ -56,7 +56,8 @@ func (b *Bundler) Add(h format.PackHeader, s format.PartSlot, id block.ID, seale
 
 // note takes a slot into the trailer, whose bytes are written next.
 func (b *Bundler) note(h format.PackHeader, s format.PartSlot, id block.ID) {
-	if n := len(b.parts); n == 0 || b.parts[n-1].Header != h {
+	n := len(b.parts)
+	if n == 0 || b.parts[n-1].Header != h || b.parts[n-1].Slots[len(b.parts[n-1].Slots)-1].Number >= s.Number {
 		b.parts = append(b.parts, format.Part{Header: h})
 	}
 	part := &b.parts[len(b.parts)-1]
