@@ -493,6 +493,31 @@ func oneHome(t *testing.T, s object.Store) {
 	}
 }
 
+// What prune deletes while verify looks at it is no damage.
+func TestVerifyBesidePrune(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, 4)
+	for n := int64(1); ; n++ {
+		memory := g.memory.Clone()
+		var ops atomic.Int64
+		store := objecttest.NewFault(memory, func(op objecttest.Op) objecttest.Act {
+			if ops.Add(1) == n {
+				if _, err := pruneIn(t, memory); err != nil {
+					t.Error(err)
+				}
+			}
+			return objecttest.Act{}
+		})
+		problems, err := openIn(t, store).Verify(t.Context(), index.VerifyOptions{ReadData: func(format.PackID) bool { return true }})
+		if err != nil || len(problems) > 0 {
+			t.Fatalf("operation %d: %v, %v", n, problems, err)
+		}
+		if ops.Load() < n {
+			break
+		}
+	}
+}
+
 // A node that cannot be read ends a collection, also when a writer's pending point names it, too, and is walked before.
 func TestPruneStopsAtADamagedNodeThatIsPendingToo(t *testing.T) {
 	t.Parallel()

@@ -139,6 +139,17 @@ func (in *inspector) fail(err error) {
 	in.v.add(in.o.name, err)
 }
 
+// without notes what is wrong with a section that reading does without. That the object is gone it gives back.
+func (in *inspector) without(err error) error {
+	if errors.Is(err, pack.ErrMissing) {
+		return err
+	}
+	if err != nil {
+		in.fail(err)
+	}
+	return nil
+}
+
 // inspect verifies one object past the caches. Whatever hinders the reading of it is damage; only an ended context is an
 // error.
 func (in *inspector) inspect(ctx context.Context, o *storedObject) error {
@@ -180,12 +191,9 @@ func (in *inspector) pack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := rd.CheckFront(ctx); err != nil {
-		in.fail(err)
-	}
 	ids, err := rd.IDs(ctx)
-	if err != nil {
-		in.fail(err)
+	if err := errors.Join(in.without(rd.CheckFront(ctx)), in.without(err)); err != nil {
+		return err
 	}
 	return in.slots(ctx, rd, ids)
 }
@@ -195,12 +203,9 @@ func (in *inspector) bundle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.CheckFront(ctx); err != nil {
-		in.fail(err)
-	}
 	ids, err := b.IDs(ctx)
-	if err != nil {
-		in.fail(err)
+	if err := errors.Join(in.without(b.CheckFront(ctx)), in.without(err)); err != nil {
+		return err
 	}
 	for i, p := range b.Parts() {
 		rd, err := b.Reader(i)

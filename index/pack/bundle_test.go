@@ -123,6 +123,59 @@ func TestMovedSlotsReadAsBefore(t *testing.T) {
 	}
 }
 
+// A reader follows what is moved on and on, and does not do so for ever.
+func TestUseFollowsMoves(t *testing.T) {
+	s, r := objecttest.NewMemory(), ring(true)
+	id, _ := write(t, s, r, format.Zstd, someBlocks())
+	set, _ := pack.NewSet(s, r)
+	for moved, found := range map[int]bool{0: true, 1: true, 3: true, 100: false} {
+		err := set.Use(t.Context(), id, func(*pack.Reader) error {
+			if moved--; moved >= 0 {
+				return pack.ErrMissing
+			}
+			return nil
+		})
+		if found != (err == nil) || !found && !errors.Is(err, pack.ErrMissing) {
+			t.Errorf("moved on so often that %d are left: %v", moved, err)
+		}
+	}
+}
+
+// A pack or bundle that goes while it is opened is missing, wherever that happens: readers look for it anew then.
+func TestOpenOfWhatGoes(t *testing.T) {
+	memory, r := objecttest.NewMemory(), ring(true)
+	id, _ := write(t, memory, r, format.Zstd, someBlocks())
+	rd, err := pack.Open(t.Context(), memory, r, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := pack.CreateBundle(t.Context(), memory, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	move(t, memory, r, b, rd, odd)
+	if err := b.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 4; n++ {
+		gone := memory.Clone()
+		ops := 0
+		store := objecttest.NewFault(gone, func(op objecttest.Op) objecttest.Act {
+			if ops++; ops == n {
+				gone.Delete(context.Background(), op.Name)
+			}
+			return objecttest.Act{}
+		})
+		if _, err := pack.Open(t.Context(), store, r, id); ops >= n && !errors.Is(err, pack.ErrMissing) {
+			t.Errorf("pack, operation %d: %v", n, err)
+		}
+		ops = 0
+		if _, err := pack.OpenBundle(t.Context(), store, r, b.ID()); ops >= n && !errors.Is(err, pack.ErrMissing) {
+			t.Errorf("bundle, operation %d: %v", n, err)
+		}
+	}
+}
+
 // Slots of a pack may come in several turns, also some twice: what is sealed can be read.
 func TestBundleTakesSlotsInAnyOrder(t *testing.T) {
 	s, r, blocks := objecttest.NewMemory(), ring(true), someBlocks()

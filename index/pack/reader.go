@@ -72,7 +72,7 @@ func (p *Reader) open(ctx context.Context, r *seal.Ring, id format.PackID, size 
 	n := p.footer.SlotsLen()
 	if len(tail) < n+format.PackFooterSize {
 		tail = make([]byte, n+format.PackFooterSize)
-		if err := p.store.Get(ctx, own.name, tail, size-int64(len(tail))); err != nil {
+		if err := get(ctx, p.store, own.name, tail, size-int64(len(tail))); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (p *Reader) open(ctx context.Context, r *seal.Ring, id format.PackID, size 
 // readTail reads the end of a pack or bundle, with the footer and, when it is small, what goes before.
 func readTail(ctx context.Context, s object.Store, name string, size int64) ([]byte, error) {
 	tail := make([]byte, min(size, 32<<10)) // holds 5,000 slots
-	if err := s.Get(ctx, name, tail, size-int64(len(tail))); err != nil {
+	if err := get(ctx, s, name, tail, size-int64(len(tail))); err != nil {
 		return nil, err
 	}
 	if len(tail) < format.PackFooterSize {

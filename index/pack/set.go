@@ -176,20 +176,19 @@ func (s *Set) IDs(ctx context.Context, id format.PackID) ([]block.ID, error) {
 	})
 }
 
-// Use runs work with a pack's reader, and again with a new one when what that one reads was moved or deleted meanwhile.
+// Use runs work with a pack's reader, and again with a new one when what that one reads was moved or deleted meanwhile: a
+// few times, as one collection may follow the other.
 func (s *Set) Use(ctx context.Context, id format.PackID, work func(*Reader) error) error {
-	r, err := s.Reader(ctx, id)
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		r, err := s.Reader(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err = work(r); !errors.Is(err, ErrMissing) || try == movesTries {
+			return err
+		}
+		s.readers.Remove(id)
 	}
-	if err = work(r); !errors.Is(err, ErrMissing) {
-		return err
-	}
-	s.readers.Remove(id)
-	if r, err = s.Reader(ctx, id); err != nil {
-		return err
-	}
-	return work(r)
 }
 
 // Block reads one block: where it lies, or where repair put it anew.
