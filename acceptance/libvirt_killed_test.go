@@ -37,12 +37,16 @@ func TestLibvirtKilled(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(*seed, 11))
 	took := v.timed(t, disks)
 	var seen relic
-	for round, end := 0, time.Now().Add(50*time.Second); round < 6 || (seen != relic{true, true, true, true} && time.Now().Before(end)); round++ {
+	for round, end := 0, time.Now().Add(90*time.Second); round < 6 || (seen != relic{true, true, true, true} && time.Now().Before(end)); round++ {
 		v.Run(fmt.Sprintf("dd if=/dev/urandom of=/mnt/vda/file%d bs=1k count=300; dd if=/dev/urandom of=/dev/vdb bs=64k count=2 seek=%d conv=notrunc", round%8, round))
 		v.rest()
 		for range 1 + rnd.IntN(2) {
 			before := v.marks()
-			v.killed(t, disks, time.Duration(rnd.Int64N(int64(took))))
+			if rnd.IntN(2) == 0 {
+				v.killed(t, disks, "", time.Duration(rnd.Int64N(int64(took))))
+			} else { // about when the guest is frozen, which is not for long
+				v.killed(t, disks, scratch, time.Duration(rnd.Int64N(int64(150*time.Millisecond))))
+			}
 			r := v.relics(t, scratch, before)
 			seen = relic{seen.job || r.job, seen.frozen || r.frozen, seen.mark || r.mark, seen.scratch || r.scratch}
 		}
@@ -68,11 +72,15 @@ func (v *vm) timed(t *testing.T, disks []string) time.Duration {
 	return time.Since(begin)
 }
 
-// killed begins a backup and kills it after a while, unless it has ended by then.
-func (v *vm) killed(t *testing.T, disks []string, after time.Duration) {
+// killed begins a backup and kills it a while after it has begun, or has something in its directory for scratch files if one is
+// given, unless it has ended by then.
+func (v *vm) killed(t *testing.T, disks []string, scratch string, after time.Duration) {
 	t.Helper()
 	at, points := v.know(disks), len(v.r.points(t))
 	s := serverOf(t, v.r.command("vbackup", v.command()...))
+	if scratch != "" {
+		waitForFiles(t, scratch, s.ended)
+	}
 	select {
 	case <-s.ended:
 	case <-time.After(after):
@@ -84,5 +92,22 @@ func (v *vm) killed(t *testing.T, disks []string, after time.Duration) {
 		v.keep(&moment{Point: all[len(all)-1], disks: at})
 	case s.cmd.ProcessState.ExitCode() >= 0:
 		t.Fatalf("a backup ended with %d: %s", s.cmd.ProcessState.ExitCode(), s.said.String())
+	}
+}
+
+// waitForFiles returns when there is something in a directory, or all is over.
+func waitForFiles(t *testing.T, dir string, over <-chan struct{}) {
+	t.Helper()
+	for {
+		some, err := os.ReadDir(dir)
+		check(t, err)
+		select {
+		case <-over:
+			return
+		case <-time.After(time.Millisecond):
+		}
+		if len(some) > 0 {
+			return
+		}
 	}
 }
