@@ -69,7 +69,11 @@ func bring(ctx context.Context, d doomed) error {
 // kill runs a restore, and kills it when it is due. It tells whether it was done before.
 func (l *overLab) kill(due func() bool) (done bool) {
 	l.t.Helper()
-	return victim.Kill(l.t, doomed{vspheretest.ByThumbprint(l.h), l.dir, l.t.TempDir(), l.anew, l.o}, due)
+	done = victim.Kill(l.t, doomed{vspheretest.ByThumbprint(l.h), l.dir, l.t.TempDir(), l.anew, l.o}, due)
+	if !done {
+		time.Sleep(500 * time.Millisecond) // what the server has begun ends
+	}
+	return done
 }
 
 // called is due when a method was called so often, from now on.
@@ -189,7 +193,6 @@ func TestOverByStreamsKilledAt(t *testing.T) {
 		if l.kill(l.called(c.method, c.times)) {
 			t.Errorf("%s was not called %d times", c.method, c.times)
 		}
-		time.Sleep(400 * time.Millisecond) // what the server has begun ends
 		l.h.NoTrouble()
 		l.h.ExpireLeases()
 		r := l.insist()
