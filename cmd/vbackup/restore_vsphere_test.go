@@ -161,7 +161,7 @@ func TestRestoreVSphereKilled(t *testing.T) {
 	t.Parallel()
 	l := newVSphereRestore(t, 1<<20, []byte("bytes"))
 	args := l.to("restore", "web01", "vsphere:/DC0/vm/back/x")
-	l.h.Slow("ReconfigVM_Task", 500*time.Millisecond)
+	l.h.Slow("ReconfigVM_Task", 1500*time.Millisecond)
 	cmd := l.Command("vbackup", args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestRestoreVSphereKilled(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	time.Sleep(600 * time.Millisecond) // what the server has begun ends
+	time.Sleep(1800 * time.Millisecond) // what the server has begun ends
 	l.h.NoTrouble()
 	if r := l.OK("vbackup", args...); !strings.Contains(r.Err, "had left half made, is removed") {
 		t.Error(r.Err)
