@@ -116,17 +116,25 @@ func (r *vmxReader) present(kind string, plugged bool) (out []place) {
 	return slices.Compact(out)
 }
 
+// model is what a device says that it is: the usual one when it says nothing, or what is unknown.
+func (r *vmxReader) model(all []model, at, usual string) (m model, unknown string) {
+	name := strings.ToLower(cmp.Or(r.text(at+"virtualDev"), usual))
+	called := func(name string) int { return slices.IndexFunc(all, func(m model) bool { return m.vmx == name }) }
+	if i := called(name); i >= 0 {
+		return all[i], ""
+	}
+	return all[called(usual)], name
+}
+
 // controllers, each with the model that it was.
 func (r *vmxReader) controllers() {
 	for _, p := range r.present("scsi", false) {
 		at := fmt.Sprintf("scsi%d.", p.number)
-		name := strings.ToLower(cmp.Or(r.text(at+"virtualDev"), "lsilogic"))
-		i := slices.IndexFunc(scsiModels, func(m model) bool { return m.vmx == name })
-		if i < 0 {
-			r.note("its controller scsi%d is an LSI Logic Parallel: what a %s is, is not known", p.number, name)
-			i = slices.IndexFunc(scsiModels, func(m model) bool { return m.vmx == "lsilogic" })
+		m, unknown := r.model(scsiModels, at, "lsilogic")
+		if unknown != "" {
+			r.note("its controller scsi%d is an LSI Logic Parallel: what a %s is, is not known", p.number, unknown)
 		}
-		d := scsiModels[i].make()
+		d := m.make()
 		c := d.(types.BaseVirtualSCSIController).GetVirtualSCSIController()
 		c.SharedBus = types.VirtualSCSISharing(cmp.Or(strings.ToLower(r.text(at+"sharedBus")), "no") + "Sharing")
 		if c.SharedBus == "noneSharing" {

@@ -3,7 +3,6 @@ package translate
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -13,11 +12,9 @@ import (
 func (r *vmxReader) cards() {
 	for _, p := range r.present("ethernet", false) {
 		at := fmt.Sprintf("ethernet%d.", p.number)
-		name := strings.ToLower(cmp.Or(r.text(at+"virtualDev"), "e1000"))
-		i := slices.IndexFunc(cardModels, func(m model) bool { return m.vmx == name })
-		if i < 0 {
-			r.note("network card %d is an E1000: what a %s is, is not known", p.number, name)
-			i = slices.IndexFunc(cardModels, func(m model) bool { return m.vmx == "e1000" })
+		m, unknown := r.model(cardModels, at, "e1000")
+		if unknown != "" {
+			r.note("network card %d is an E1000: what a %s is, is not known", p.number, unknown)
 		}
 		mac, kind := r.text(at+"generatedAddress"), string(types.VirtualEthernetCardMacTypeAssigned)
 		if strings.EqualFold(r.text(at+"addressType"), "static") {
@@ -26,7 +23,7 @@ func (r *vmxReader) cards() {
 		for _, key := range []string{"generatedAddressOffset", "checkMACAddress", "address", "connectionType"} {
 			r.text(at + key)
 		}
-		c := r.card(cardModels[i], mac, kind, r.text(at+"networkName"))
+		c := r.card(m, mac, kind, r.text(at+"networkName"))
 		c.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true}
 		if key := at + "startConnected"; r.Has(key) {
 			c.Connectable.StartConnected = r.is(key)
