@@ -19,11 +19,11 @@ func newComparer(img Image, t Target, stored io.ReaderAt, p *Progress) comparer 
 	return comparer{
 		writer{img, t, p},
 		verifier{img, stored, p},
-		&sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }},
+		&sync.Pool{New: func() any { b := make([]byte, ChunkSize); return &b }},
 	}
 }
 
-// put writes what differs of a run, by way of a buffer of chunkSize.
+// put writes what differs of a run, by way of a buffer of ChunkSize.
 func (c comparer) put(ctx context.Context, r run, want []byte) error {
 	got := c.buffers.Get().(*[]byte)
 	defer c.buffers.Put(got)
@@ -61,7 +61,7 @@ func (c comparer) hole(r run) (n int64, hole bool, err error) {
 	if hole && n > 0 {
 		return n, true, err
 	}
-	return min(granules(max(n, 1))*Granule, r.n, chunkSize), false, err
+	return min(granules(max(n, 1))*Granule, r.n, ChunkSize), false, err
 }
 
 // patch compares a part with what is stored, and writes the runs of granules that differ.

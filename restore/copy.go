@@ -76,7 +76,7 @@ func write(ctx context.Context, img Image, t Target, o Options) error {
 }
 
 // each gives every chunk of the image to one of several workers, in order of offset, but for those that are there. Each
-// worker has a buffer of chunkSize. The first error ends it.
+// worker has a buffer of ChunkSize. The first error ends it.
 func each(ctx context.Context, img Image, o Options, do func(ctx context.Context, r run, buf []byte) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	work := make(chan run, o.Workers)
@@ -100,7 +100,7 @@ func each(ctx context.Context, img Image, o Options, do func(ctx context.Context
 	})
 	for range o.Workers {
 		g.Go(func() error {
-			buf := make([]byte, chunkSize)
+			buf := make([]byte, ChunkSize)
 			for r := range work {
 				if ctx.Err() != nil {
 					return context.Cause(ctx)

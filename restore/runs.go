@@ -6,12 +6,8 @@ import (
 	"iter"
 )
 
-const (
-	chunkSize = ChunkSize
-
-	// maxRun bounds one call of Zero, and with it the time that a cancelled restore may go on.
-	maxRun = 1 << 30
-)
+// maxRun bounds one call of Zero, and with it the time that a cancelled restore may go on.
+const maxRun = 1 << 30
 
 // A run is a range of one kind.
 type run struct {
@@ -108,7 +104,7 @@ func marked(ctx context.Context, img Image, where *Marks) iter.Seq2[run, error] 
 	}
 }
 
-// chunks yields the marked runs again, those of data cut at multiples of chunkSize.
+// chunks yields the marked runs again, those of data cut at multiples of ChunkSize.
 func chunks(ctx context.Context, img Image, where *Marks) iter.Seq2[run, error] {
 	return func(yield func(run, error) bool) {
 		for r, err := range marked(ctx, img, where) {
@@ -119,7 +115,7 @@ func chunks(ctx context.Context, img Image, where *Marks) iter.Seq2[run, error] 
 				continue
 			}
 			for r.n > 0 {
-				n := min(r.n, chunkSize-r.off%chunkSize)
+				n := min(r.n, ChunkSize-r.off%ChunkSize)
 				if !yield(run{off: r.off, n: n, data: true}, nil) {
 					return
 				}

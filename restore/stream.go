@@ -55,11 +55,11 @@ func (s streamer) put(ctx context.Context, r run, p []byte) error {
 }
 
 func (s streamer) zeros(ctx context.Context, r run) error {
-	for off := r.off; off < r.end(); off += chunkSize {
+	for off := r.off; off < r.end(); off += ChunkSize {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		n := min(chunkSize, r.end()-off)
+		n := min(ChunkSize, r.end()-off)
 		if err := writeFull(s.w, zeros[:n], off); err != nil {
 			return err
 		}

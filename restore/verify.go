@@ -9,7 +9,7 @@ import (
 )
 
 // zeros is what holes are compared with and written from. Nobody writes to it.
-var zeros = make([]byte, chunkSize)
+var zeros = make([]byte, ChunkSize)
 
 func reread(ctx context.Context, img Image, t Rereader, o Options) error {
 	stored, err := t.Reread(ctx)
@@ -24,7 +24,7 @@ func reread(ctx context.Context, img Image, t Rereader, o Options) error {
 func Verify(ctx context.Context, img Image, stored io.ReaderAt, o Options) error {
 	o = o.withDefaults()
 	o.Where = nil // of all
-	buffers := sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }}
+	buffers := sync.Pool{New: func() any { b := make([]byte, ChunkSize); return &b }}
 	v := verifier{img, stored, o.Progress}
 	return each(ctx, img, o, func(ctx context.Context, r run, want []byte) error {
 		got := buffers.Get().(*[]byte)
@@ -39,7 +39,7 @@ type verifier struct {
 	progress *Progress
 }
 
-// check compares a run, by way of two buffers of chunkSize.
+// check compares a run, by way of two buffers of ChunkSize.
 func (v verifier) check(ctx context.Context, r run, want, got []byte) error {
 	if r.data {
 		if err := readFull(v.img, want[:r.n], r.off); err != nil {
@@ -58,7 +58,7 @@ func (v verifier) check(ctx context.Context, r run, want, got []byte) error {
 		if hole {
 			v.progress.Verified.Add(n)
 		} else {
-			n = min(n, chunkSize)
+			n = min(n, ChunkSize)
 			if err := v.compare(zeros[:n], got, r.off); err != nil {
 				return err
 			}
