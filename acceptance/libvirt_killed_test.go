@@ -79,7 +79,16 @@ func (v *vm) killed(t *testing.T, disks []string, scratch string, after time.Dur
 	at, points := v.know(disks), len(v.r.points(t))
 	s := serverOf(t, v.r.command("vbackup", v.command()...))
 	if scratch != "" {
-		waitForFiles(t, scratch, s.ended)
+		eventually(t, "there are scratch files, or the backup is over", func() bool {
+			some, err := os.ReadDir(scratch)
+			check(t, err)
+			select {
+			case <-s.ended:
+				return true
+			default:
+				return len(some) > 0
+			}
+		})
 	}
 	select {
 	case <-s.ended:
@@ -92,22 +101,5 @@ func (v *vm) killed(t *testing.T, disks []string, scratch string, after time.Dur
 		v.keep(&moment{Point: all[len(all)-1], disks: at})
 	case s.cmd.ProcessState.ExitCode() >= 0:
 		t.Fatalf("a backup ended with %d: %s", s.cmd.ProcessState.ExitCode(), s.said.String())
-	}
-}
-
-// waitForFiles returns when there is something in a directory, or all is over.
-func waitForFiles(t *testing.T, dir string, over <-chan struct{}) {
-	t.Helper()
-	for {
-		some, err := os.ReadDir(dir)
-		check(t, err)
-		select {
-		case <-over:
-			return
-		case <-time.After(time.Millisecond):
-		}
-		if len(some) > 0 {
-			return
-		}
 	}
 }
